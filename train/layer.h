@@ -1,0 +1,85 @@
+// One graph convolution: aggregation over a block, then dense transforms.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/feature_store.h"
+#include "graph/types.h"
+#include "graph/views.h"
+#include "kernels/backend.h"
+#include "kernels/tensor.h"
+
+namespace kith {
+
+/// A trainable matrix with its gradient, [in x out] (the transpose of PyG's) or [1 x out] for a bias.
+/// backward() overwrites the gradient.
+struct Parameter {
+  std::string name;  ///< as PyG names it, e.g. "convs.0.lin_l.weight"
+  Tensor value;
+  Tensor gradient;
+};
+
+/// Where a layer reads its input: the feature table through the batch's input ids (first layer), or the
+/// previous layer's output [num_sources x d]. Exactly one of the two.
+struct LayerInput {
+  const Tensor* hidden = nullptr;
+  FeatureView features;
+  std::span<const NodeId> ids;  ///< [num_sources] global ids; used with features
+
+  std::int64_t dim() const { return hidden ? hidden->cols() : features.dim; }
+};
+
+/// What a layer keeps of its forward pass for its backward pass.
+struct LayerContext {
+  Tensor self;        ///< input rows of the destinations; empty where `hidden` already starts with them
+  Tensor aggregated;  ///< [num_destinations x in]
+};
+
+/// The neighbourhood that a layer aggregates over. weights: [num_edges], or empty for the mean.
+struct WeightedBlock {
+  BlockCsrView block;
+  std::span<const float> edge_weights;
+};
+
+/// Sizes of one layer.
+struct LayerShape {
+  std::int32_t in_channels;
+  std::int32_t out_channels;
+  Scalar scalar = Scalar::f32;
+};
+
+/// Owns parameters and gradients; knows neither optimiser nor data.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  /// Returns [num_destinations x out]. Fills `context` for backward.
+  virtual Tensor forward(const WeightedBlock& block, const LayerInput& input, LayerContext& context) = 0;
+
+  /// Sets the parameters' gradients from d(loss)/d(output). Returns d(loss)/d(input) [num_sources x in], or an
+  /// empty tensor for a first layer, whose input are features.
+  virtual Tensor backward(const WeightedBlock& block, const LayerInput& input, const LayerContext& context,
+                          const Tensor& grad_output) = 0;
+
+  /// Output for every node over all its neighbours, [num_nodes x out]: layer-wise evaluation. input: covers
+  /// every node (input.ids is not used). edge_weights: [graph.num_edges()] or empty.
+  virtual Tensor infer(CsrView graph, std::span<const float> edge_weights, const LayerInput& input) = 0;
+
+  virtual std::span<Parameter> parameters() = 0;
+};
+
+/// mean(neighbours) W_l + b + x W_r (GraphSAGE, Hamilton et al. 2017, mean aggregator). Weights start as PyG's
+/// do: uniform in +-1/sqrt(in_channels).
+std::unique_ptr<Layer> make_sage_layer(Backend& backend, const std::string& name, LayerShape shape,
+                                       std::uint64_t seed);
+
+/// (weighted sum over neighbours) W + b (GCN, Kipf & Welling 2017). The block must contain the added self-loops
+/// and carry the symmetric normalisation (normalization.h). W starts as Glorot's uniform, b at 0.
+std::unique_ptr<Layer> make_gcn_layer(Backend& backend, const std::string& name, LayerShape shape,
+                                      std::uint64_t seed);
+
+}  // namespace kith

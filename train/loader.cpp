@@ -1,0 +1,68 @@
+#include "train/loader.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "graph/errors.h"
+#include "train/stopwatch.h"
+
+namespace kith {
+namespace {
+
+constexpr std::int64_t kFallbackCacheBytes = 32 << 20;
+
+/// Communities whose feature rows fill the last-level cache together.
+std::int32_t cache_sized_group(const Dataset& dataset, const Communities& communities) {
+  const long reported = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  const std::int64_t cache_bytes = reported > 0 ? reported : kFallbackCacheBytes;
+  const auto row_bytes = static_cast<double>(std::max<std::size_t>(dataset.features.view().row_bytes(), 1));
+  const double mean_size =
+      static_cast<double>(dataset.num_nodes()) / std::max<std::int32_t>(communities.num_communities(), 1);
+  const double group = static_cast<double>(cache_bytes) / (row_bytes * std::max(mean_size, 1.0));
+  return static_cast<std::int32_t>(std::clamp(group, 1.0, std::max(1.0, communities.num_communities() * 1.0)));
+}
+
+LoaderOptions resolve(LoaderOptions options, const Dataset& dataset, const Communities& communities) {
+  KITH_CHECK(options.prefetch_depth >= 0 && options.prefetch_depth <= 1024, InvalidArgument,
+             "Loader: prefetch depth must be in [0, 1024], got ", options.prefetch_depth);
+  options.plan.seed = options.seed;
+  options.sampler.seed = options.seed;
+  if (options.is_group_auto) options.plan.group = cache_sized_group(dataset, communities);
+  return options;
+}
+
+}  // namespace
+
+Loader::Loader(const Dataset& dataset, std::vector<NodeId> roots, LoaderOptions options)
+    : dataset_(dataset),
+      communities_(dataset.communities(options.level)),
+      roots_(std::move(roots)),
+      options_(resolve(std::move(options), dataset, communities_)),
+      sampler_(dataset.graph.view(), communities_, options_.sampler),
+      num_batches_(plan(0).size()) {}
+
+Plan Loader::plan(std::int32_t epoch) const {
+  PlanOptions options = options_.plan;
+  options.epoch = epoch;
+  return make_plan(roots_, communities_, options);
+}
+
+SampledBatch Loader::sample(const Plan& plan, std::int32_t epoch, std::size_t index) const {
+  const Stopwatch watch;
+  SampledBatch out{.index = index, .batch = {}, .stats = {}, .sample_seconds = 0};
+  out.batch = sampler_.sample(plan[index], epoch, static_cast<std::int64_t>(index));
+  out.stats = describe(out.batch, communities_, dataset_.labels.of_node);
+  out.sample_seconds = watch.seconds();
+  return out;
+}
+
+std::unique_ptr<Prefetcher<SampledBatch>> Loader::stream(const Plan& plan, std::int32_t epoch,
+                                                         std::size_t first) const {
+  return std::make_unique<Prefetcher<SampledBatch>>(
+      std::min(first, plan.size()), plan.size(), static_cast<std::size_t>(options_.prefetch_depth),
+      [this, &plan, epoch](std::size_t i) { return sample(plan, epoch, i); });
+}
+
+}  // namespace kith

@@ -1,0 +1,77 @@
+// A stack of graph convolutions with relu and dropout between them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "graph/dataset.h"
+#include "kernels/backend.h"
+#include "train/layer.h"
+#include "train/normalization.h"
+
+namespace kith {
+
+enum class ModelKind : std::uint8_t { sage, gcn };
+
+/// "sage" or "gcn". Throws InvalidArgument for another name.
+ModelKind parse_model_kind(std::string_view name);
+std::string_view name_of(ModelKind kind);
+
+/// Shape of a model.
+struct ModelOptions {
+  ModelKind kind = ModelKind::sage;
+  std::int32_t in_channels = 0;        ///< feature columns, > 0
+  std::int32_t hidden_channels = 256;  ///< > 0
+  std::int32_t out_channels = 0;       ///< classes, > 0
+  std::int32_t num_layers = 3;         ///< 1..10
+  double dropout = 0.5;                ///< after every layer but the last, 0 <= dropout < 1
+  Scalar scalar = Scalar::f32;
+  std::uint64_t seed = 0;  ///< of the initial parameters and the dropout masks
+};
+
+/// What a forward pass keeps for its backward pass.
+struct ForwardPass {
+  std::vector<LayerContext> contexts;  ///< a layer
+  std::vector<Tensor> outputs;         ///< a layer, after the activation; the last are the logits
+  std::int64_t step = 0;
+
+  const Tensor& logits() const { return outputs.back(); }
+};
+
+/// Owns layers. One thread at a time.
+class Model {
+ public:
+  /// Throws InvalidArgument for options out of range. `backend` must outlive the model.
+  Model(Backend& backend, const ModelOptions& options);
+
+  /// One training pass over a batch. step numbers the dropout mask. Throws InvalidArgument unless the batch has
+  /// as many hops as the model has layers and the features as many columns as in_channels.
+  ForwardPass forward(const BatchAdjacency& adjacency, FeatureView features,
+                      std::span<const NodeId> input_nodes, std::int64_t step);
+
+  /// Sets all gradients to those of the mean cross-entropy over the labelled roots. labels: [num_roots].
+  LossResult backward(const ForwardPass& pass, const BatchAdjacency& adjacency, FeatureView features,
+                      std::span<const NodeId> input_nodes, std::span<const std::int32_t> labels);
+
+  /// Logits of every node over all neighbours, layer by layer, without dropout: [num_nodes x out_channels].
+  Tensor infer(CsrView graph, FeatureView features);
+
+  std::vector<Parameter*> parameters();
+  const ModelOptions& options() const { return options_; }
+  Backend& backend() { return backend_; }
+
+ private:
+  Dropout dropout(std::int64_t step, std::int32_t layer) const;
+  std::int32_t num_layers() const { return options_.num_layers; }
+  LayerInput input_of(std::int32_t layer, const ForwardPass& pass, FeatureView features,
+                      std::span<const NodeId> input_nodes) const;
+
+  Backend& backend_;
+  ModelOptions options_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+};
+
+}  // namespace kith

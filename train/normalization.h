@@ -1,0 +1,42 @@
+// The weights that GCN puts on edges, for one batch and for the whole graph.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "graph/csr_graph.h"
+#include "graph/types.h"
+#include "graph/views.h"
+#include "sampler/batch.h"
+#include "train/layer.h"
+
+namespace kith {
+
+/// The adjacency of one batch as the layers use it: the batch's own for a mean, or with self-loops and weights
+/// for GCN. Like the batch's, the blocks of all layers are prefixes of it.
+struct BatchAdjacency {
+  std::vector<std::int32_t> hop_bounds;
+  std::vector<std::int32_t> offsets;
+  std::vector<std::int32_t> sources;
+  std::vector<float> weights;  ///< [num_edges], or empty for a mean
+
+  WeightedBlock block(std::int32_t layer) const;
+};
+
+/// Takes the batch's adjacency over, for mean aggregation. Leaves batch.offsets and batch.sources empty.
+BatchAdjacency take_mean_adjacency(MiniBatch& batch);
+
+/// Adds a self-loop to every destination v and the weights (deg = in-degree in the whole graph, s_v =
+/// neighbours drawn)
+///   of an edge u -> v: (deg_v / s_v) / sqrt((deg_u + 1) (deg_v + 1)),   of the loop: 1 / (deg_v + 1),
+/// so that under uniform sampling the sum is an unbiased estimate of GCN's (Kipf & Welling 2017, eq. 2).
+BatchAdjacency make_gcn_adjacency(const MiniBatch& batch, CsrView graph);
+
+/// The whole graph with self-loops and GCN's weights, for layer-wise evaluation.
+struct WeightedGraph {
+  CsrGraph graph;
+  std::vector<float> weights;  ///< [graph.num_edges()]
+};
+WeightedGraph make_gcn_graph(CsrView graph);
+
+}  // namespace kith

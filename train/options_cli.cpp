@@ -1,0 +1,118 @@
+#include "train/options_cli.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include "graph/dataset_file.h"
+#include "graph/errors.h"
+
+namespace kith {
+namespace {
+
+template <typename T>
+T parse_whole_number(std::string_view text, const char* option) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  KITH_CHECK(error != std::errc::result_out_of_range, InvalidArgument, option, ": ", text, " is too large");
+  KITH_CHECK(error == std::errc() && end == text.data() + text.size(), InvalidArgument, option,
+             ": a whole number is expected, got '", text, "'");
+  return value;
+}
+
+std::vector<std::int32_t> default_fanouts(std::int32_t num_layers) {
+  std::vector<std::int32_t> fanouts = {15, 10, 5};
+  fanouts.resize(static_cast<std::size_t>(std::clamp(num_layers, 1, 10)), 5);
+  return fanouts;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> parse_fanouts(const std::string& text) {
+  std::vector<std::int32_t> fanouts;
+  std::string_view rest = text;
+  while (true) {
+    const std::size_t comma = rest.find(',');
+    fanouts.push_back(parse_whole_number<std::int32_t>(rest.substr(0, comma), "--fanout"));
+    if (comma == std::string_view::npos) return fanouts;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+RunOptions TrainingFlags::resolve() const {
+  RunOptions options = run;
+  KITH_CHECK(sampler == "neighbor", InvalidArgument, "--sampler: this version has neighbor, got '", sampler,
+             "'");
+  KITH_CHECK(stage == "none", InvalidArgument,
+             "--stage: this version has none (features stay in host memory), got '", stage, "'");
+  KITH_CHECK(features == "map" || features == "load", InvalidArgument,
+             "--features: map or load is expected, got '", features, "'");
+  KITH_CHECK(threads >= 0, InvalidArgument, "--threads: 0 (all cores) or more is expected, got ", threads);
+  options.model.kind = parse_model_kind(model);
+  options.loader.sampler.fanouts =
+      fanout.empty() ? default_fanouts(options.model.num_layers) : parse_fanouts(fanout);
+  options.loader.sampler.no_intra = parse_no_intra(no_intra);
+  options.loader.plan.batch_order = BatchOrder::parse(batch_order);
+  options.loader.is_group_auto = group == "auto";
+  options.loader.plan.group = group == "auto" ? 0 : parse_whole_number<std::int32_t>(group, "--group");
+  options.trainer.metric = parse_metric(metric);
+  return options;
+}
+
+void add_training_options(CLI::App& app, TrainingFlags& flags) {
+  app.add_option("file", flags.file, "Dataset made by kith prepare or kith generate")->required();
+  app.option_defaults()->always_capture_default();
+  RunOptions& run = flags.run;
+  const auto model = "Model";
+  app.add_option("--model", flags.model, "sage or gcn")->group(model);
+  app.add_option("--layers", run.model.num_layers, "Graph convolutions")->group(model);
+  app.add_option("--hidden", run.model.hidden_channels, "Channels between layers")->group(model);
+  app.add_option("--dropout", run.model.dropout, "After every layer but the last, 0 <= dropout < 1")
+      ->group(model);
+  const auto batches = "Batches";
+  app.add_option("--fanout", flags.fanout,
+                 "Neighbours a node and hop, from the roots outwards; -1 = all [15,10,5 for 3 layers]")
+      ->group(batches);
+  app.add_option("--batch-size", run.loader.plan.batch_size, "Roots a batch")->group(batches);
+  app.add_option("--mix", run.loader.plan.mix, "Share of the communities mixed into one super-community, 0..1")
+      ->group(batches);
+  app.add_option("--group", flags.group, "Communities mixed together, as a count or 'auto'; 0 = as --mix says")
+      ->group(batches);
+  app.add_option(
+         "--p-intra", run.loader.sampler.p_intra,
+         "Weight of an edge inside a community against 1 - p for one that leaves it, 0.5 (uniform) .. 1")
+      ->group(batches);
+  app.add_option(
+         "--no-intra", flags.no_intra,
+         "At --p-intra 1, a node with no neighbour inside keeps uniform draws or drops them: keep or drop")
+      ->group(batches);
+  app.add_flag("--replace", run.loader.sampler.with_replacement, "Draw neighbours with replacement")
+      ->group(batches);
+  app.add_option("--level", run.loader.level, "Community level of both knobs, 0 = finest")->group(batches);
+  app.add_option("--batch-order", flags.batch_order, "shuffled, window:K or sequential")->group(batches);
+  app.add_option("--sampler", flags.sampler, "neighbor")->group(batches);
+  const auto training = "Training";
+  app.add_option("--epochs", run.epochs, "At most this many")->group(training);
+  app.add_option("--patience", run.patience, "Epochs without a better validation result; 0 = never stop early")
+      ->group(training);
+  app.add_option("--lr", run.trainer.adam.lr, "Learning rate of Adam")->group(training);
+  app.add_option("--weight-decay", run.trainer.adam.weight_decay, "L2, added to the gradient")->group(training);
+  app.add_option("--metric", flags.metric, "accuracy or roc-auc (two classes)")->group(training);
+  app.add_option("--seed", run.seed, "Of parameters, dropout, plan and sampling")->group(training);
+  const auto machine = "Machine";
+  app.add_option("--device", flags.device, "auto, cpu or cuda")->group(machine);
+  app.add_option("--stage", flags.stage, "none: features stay in host memory")->group(machine);
+  app.add_option("--features", flags.features, "map the feature table or load it")->group(machine);
+  app.add_option("--prefetch-depth", run.loader.prefetch_depth, "Batches made ahead; 0 = inline")
+      ->group(machine);
+  app.add_option("--threads", flags.threads, "0 = all cores")->group(machine);
+}
+
+Dataset open_for_training(const TrainingFlags& flags) {
+  return read_dataset(flags.file, {.map_features = flags.features == "map", .check_features = true});
+}
+
+}  // namespace kith

@@ -1,0 +1,45 @@
+// Command-line options of a training run, shared by `kith train` and `kith sweep`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/dataset.h"
+#include "train/run.h"
+
+namespace CLI {
+class App;
+}
+
+namespace kith {
+
+/// What the user typed; resolve() turns it into options.
+struct TrainingFlags {
+  std::string file;
+  std::string model = "sage";
+  std::string fanout;  ///< empty: the first `layers` of 15,10,5 (then 5s)
+  std::string group = "0";
+  std::string batch_order = "shuffled";
+  std::string no_intra = "keep";
+  std::string metric = "accuracy";
+  std::string device = "auto";
+  std::string sampler = "neighbor";
+  std::string stage = "none";
+  std::string features = "map";
+  int threads = 0;  ///< 0 = all cores
+  RunOptions run;
+
+  /// Throws InvalidArgument with the option's name for text that cannot be read.
+  RunOptions resolve() const;
+};
+
+/// Adds the dataset argument and every option of a run to `app`; `flags` must outlive it.
+void add_training_options(CLI::App& app, TrainingFlags& flags);
+
+/// Opens flags.file the way flags.features says ("map" or "load"), checking that features are finite.
+Dataset open_for_training(const TrainingFlags& flags);
+
+/// "15,10,5" -> {15, 10, 5}. Throws InvalidArgument for anything that is no list of whole numbers.
+std::vector<std::int32_t> parse_fanouts(const std::string& text);
+
+}  // namespace kith

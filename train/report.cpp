@@ -1,0 +1,129 @@
+#include "train/report.h"
+
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "graph/errors.h"
+#include "partition/hierarchy.h"
+
+namespace kith {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double per_batch(double sum, const BatchStats& stats) {
+  return stats.batches == 0 ? 0 : sum / static_cast<double>(stats.batches);
+}
+
+Json to_json(const EpochReport& epoch) {
+  const BatchStats& stats = epoch.stats;
+  Json valid = std::isnan(epoch.valid_accuracy) ? Json(nullptr) : Json(epoch.valid_accuracy);
+  return {{"epoch", epoch.epoch},
+          {"train_loss", epoch.train_loss},
+          {"valid_accuracy", std::move(valid)},
+          {"seconds",
+           {{"total", epoch.seconds.total},
+            {"sample", epoch.seconds.sample},
+            {"stage", epoch.seconds.stage},
+            {"compute", epoch.seconds.compute},
+            {"evaluate", epoch.seconds.evaluate},
+            {"stall", epoch.seconds.stall}}},
+          {"batches", stats.batches},
+          {"input_nodes_per_batch", per_batch(static_cast<double>(stats.input_nodes), stats)},
+          {"edges_per_batch", per_batch(static_cast<double>(stats.edges), stats)},
+          {"communities_per_batch", per_batch(static_cast<double>(stats.communities), stats)},
+          {"label_entropy_bits", per_batch(stats.label_entropy_bits, stats)},
+          // Compute reads the feature table in place: no bytes are moved and there is no fast tier to hit.
+          {"staged_bytes", 0},
+          {"hit_rate", nullptr}};
+}
+
+Json describe_dataset(const Dataset& dataset, const LoaderOptions& loader) {
+  const Communities& communities = dataset.communities(loader.level);
+  return {{"nodes", dataset.num_nodes()},
+          {"edges", dataset.graph.num_edges()},
+          {"features", dataset.features.dim()},
+          {"classes", dataset.labels.num_classes},
+          {"communities", communities.num_communities()},
+          {"intra_edge_fraction", measure_quality(dataset.graph.view(), communities).intra_edge_fraction}};
+}
+
+}  // namespace
+
+Json to_json(const RunOptions& options) {
+  const PlanOptions& plan = options.loader.plan;
+  const NeighborSamplerOptions& sampler = options.loader.sampler;
+  return {{"model", name_of(options.model.kind)},
+          {"layers", options.model.num_layers},
+          {"hidden", options.model.hidden_channels},
+          {"fanout", sampler.fanouts},
+          {"batch_size", plan.batch_size},
+          {"mix", plan.mix},
+          {"group", plan.group},
+          {"p_intra", sampler.p_intra},
+          {"no_intra", sampler.no_intra == NoIntra::keep ? "keep" : "drop"},
+          {"replace", sampler.with_replacement},
+          {"level", options.loader.level},
+          {"batch_order", plan.batch_order.name()},
+          {"sampler", "neighbor"},
+          {"epochs", options.epochs},
+          {"patience", options.patience},
+          {"lr", options.trainer.adam.lr},
+          {"dropout", options.model.dropout},
+          {"weight_decay", options.trainer.adam.weight_decay},
+          {"metric", name_of(options.trainer.metric)},
+          {"seed", options.seed},
+          {"stage", "none"}};
+}
+
+Json to_json(const RunReport& report, const Dataset& dataset, std::string_view device) {
+  Json epochs = Json::array();
+  for (const EpochReport& epoch : report.epochs) epochs.push_back(to_json(epoch));
+  return {{"options", to_json(report.options)},
+          {"dataset", describe_dataset(dataset, report.options.loader)},
+          {"epochs", std::move(epochs)},
+          {"best_epoch", report.best_epoch},
+          {"best_valid_accuracy", report.best_valid_accuracy},
+          {"test_accuracy", report.test_accuracy},
+          {"seconds_to_best", report.seconds_to_best},
+          {"total_seconds", report.total_seconds},
+          {"peak_rss_bytes", peak_rss_bytes()},
+          {"device", device},
+          {"version", kVersion}};
+}
+
+std::int64_t peak_rss_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+void write_text(const std::string& path, const std::string& text) {
+  if (path == "-") {
+    std::cout << text << std::flush;
+    return;
+  }
+  const std::string temporary = path + ".tmp";
+  errno = 0;
+  std::ofstream out(temporary, std::ios::binary);
+  KITH_CHECK(out, IoError, path, ": cannot be written: ", std::strerror(errno));
+  out << text;
+  out.close();
+  const int error = errno;
+  std::error_code rename_error;
+  if (out) std::filesystem::rename(temporary, path, rename_error);
+  if (out && !rename_error) return;
+  std::filesystem::remove(temporary, rename_error);
+  KITH_CHECK(error != ENOSPC, EnvironmentError, path, ": not enough disk space");
+  throw IoError(concat(path, ": cannot be written: ", std::strerror(error)));
+}
+
+}  // namespace kith

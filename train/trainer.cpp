@@ -1,0 +1,71 @@
+#include "train/trainer.h"
+
+#include <limits>
+#include <utility>
+
+#include "graph/errors.h"
+#include "train/stopwatch.h"
+
+namespace kith {
+namespace {
+
+const Dataset& check_trainable(const Dataset& dataset) {
+  KITH_CHECK(dataset.features.dim() > 0, InvalidArgument, "train: the dataset has no features");
+  KITH_CHECK(!dataset.labels.is_multi_label(), InvalidArgument,
+             "train: the dataset is multi-label; training supports one class a node");
+  KITH_CHECK(!dataset.labels.empty(), InvalidArgument, "train: the dataset has no labels");
+  return dataset;
+}
+
+}  // namespace
+
+Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& options)
+    : model_(model),
+      dataset_(check_trainable(dataset)),
+      options_(options),
+      optimizer_(model.backend(), model.parameters(), options.adam),
+      staging_(make_host_staging(dataset, model.options().kind)) {
+  KITH_CHECK(options.metric != Metric::roc_auc || dataset.labels.num_classes == 2, InvalidArgument,
+             "train: metric roc-auc needs two classes, the dataset has ", dataset.labels.num_classes);
+}
+
+EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
+                               const std::function<void(std::size_t, std::size_t)>& on_batch) {
+  const Stopwatch epoch_watch;
+  EpochReport report{
+      .epoch = epoch, .valid_accuracy = std::numeric_limits<double>::quiet_NaN(), .seconds = {}, .stats = {}};
+  const Plan plan = loader.plan(epoch);
+  Prefetcher<StagedBatch> batches(
+      0, plan.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
+      [&](std::size_t i) { return staging_->stage(loader.sample(plan, epoch, i)); });
+  double loss = 0;
+  std::int64_t counted = 0;
+  while (true) {
+    const Stopwatch stall_watch;
+    const std::optional<StagedBatch> batch = batches.next();
+    report.seconds.stall += stall_watch.seconds();
+    if (!batch) break;
+    const Stopwatch compute_watch;
+    const ForwardPass pass = model_.forward(batch->adjacency, batch->features, batch->input_nodes, ++step_);
+    const LossResult result =
+        model_.backward(pass, batch->adjacency, batch->features, batch->input_nodes, batch->labels);
+    if (result.counted > 0) optimizer_.step();
+    report.seconds.compute += compute_watch.seconds();
+    report.seconds.sample += batch->sample_seconds;
+    report.seconds.stage += batch->stage_seconds;
+    report.stats += batch->stats;
+    loss += result.loss;
+    counted += result.counted;
+    if (on_batch) on_batch(static_cast<std::size_t>(report.stats.batches), plan.size());
+  }
+  report.train_loss = counted == 0 ? 0 : loss / static_cast<double>(counted);
+  report.seconds.total = epoch_watch.seconds();
+  return report;
+}
+
+double Trainer::evaluate(std::span<const NodeId> nodes) {
+  const Tensor logits = model_.infer(dataset_.graph.view(), dataset_.features.view());
+  return measure(options_.metric, model_.backend(), logits, dataset_.labels.of_node, nodes);
+}
+
+}  // namespace kith

@@ -1,0 +1,63 @@
+// The training loop and its clock.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/dataset.h"
+#include "train/adam.h"
+#include "train/loader.h"
+#include "train/metric.h"
+#include "train/model.h"
+#include "train/staging.h"
+
+namespace kith {
+
+/// Wall-clock seconds of one epoch. sample and stage are spent on prefetch threads and overlap with compute;
+/// stall is what the training thread waited for them. total leaves out evaluate.
+struct EpochSeconds {
+  double total = 0, sample = 0, stage = 0, compute = 0, evaluate = 0, stall = 0;
+};
+
+/// What one epoch did.
+struct EpochReport {
+  std::int32_t epoch = 0;
+  double train_loss = 0;      ///< mean over the labelled roots, in nats
+  double valid_accuracy = 0;  ///< of the chosen metric, 0..1; NaN if not evaluated
+  EpochSeconds seconds;
+  BatchStats stats;  ///< sums over the batches
+};
+
+/// How training steps are made.
+struct TrainerOptions {
+  AdamOptions adam;
+  Metric metric = Metric::accuracy;
+};
+
+/// Owns the optimiser. Keeps references to model and dataset, which must outlive it.
+class Trainer {
+ public:
+  /// Throws InvalidArgument if the dataset has no features or labels, or is multi-label.
+  Trainer(Model& model, const Dataset& dataset, const TrainerOptions& options);
+
+  /// Trains on every batch of `loader`'s epoch. on_batch is told the batches done; it may be empty.
+  EpochReport run_epoch(const Loader& loader, std::int32_t epoch,
+                        const std::function<void(std::size_t done, std::size_t of)>& on_batch = {});
+
+  /// The metric over `nodes`, from layer-wise full-neighbour inference. 0 if none of them has a label.
+  double evaluate(std::span<const NodeId> nodes);
+
+ private:
+  Model& model_;
+  const Dataset& dataset_;
+  TrainerOptions options_;
+  Adam optimizer_;
+  std::unique_ptr<Staging> staging_;
+  std::int64_t step_ = 0;
+};
+
+}  // namespace kith
