@@ -1,0 +1,147 @@
+#include "graph/feature_store.h"
+
+#include <sys/mman.h>
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_reduce.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "graph/errors.h"
+#include "graph/posix_file.h"
+
+namespace kith {
+namespace {
+
+constexpr std::int64_t kNoRow = std::numeric_limits<std::int64_t>::max();
+
+struct Mapping {
+  void* address;
+  std::size_t num_bytes;
+};
+
+void unmap(void* owner) {
+  const std::unique_ptr<Mapping> mapping(static_cast<Mapping*>(owner));
+  ::munmap(mapping->address, mapping->num_bytes);
+}
+
+/// Bytes of a table, or nothing if its shape is negative or does not fit 64 bits.
+std::optional<std::size_t> table_bytes(std::int64_t num_rows, std::int32_t dim, FeatureType type) {
+  std::size_t bytes = 0;
+  if (num_rows < 0 || dim < 0) return std::nullopt;
+  if (__builtin_mul_overflow(static_cast<std::size_t>(num_rows), static_cast<std::size_t>(dim), &bytes) ||
+      __builtin_mul_overflow(bytes, size_of(type), &bytes)) {
+    return std::nullopt;
+  }
+  return bytes;
+}
+
+/// NaN and infinity are the values whose exponent bits are all set.
+template <typename Bits>
+bool has_non_finite(const std::byte* row, std::int32_t dim, Bits exponent) {
+  for (std::int32_t i = 0; i < dim; ++i) {
+    Bits bits;
+    std::memcpy(&bits, row + static_cast<std::size_t>(i) * sizeof(Bits), sizeof(Bits));
+    if ((bits & exponent) == exponent) return true;
+  }
+  return false;
+}
+
+bool is_non_finite_row(const FeatureView& features, std::int64_t row) {
+  switch (features.type) {
+    case FeatureType::f32:
+      return has_non_finite<std::uint32_t>(features.row(row), features.dim, 0x7F800000U);
+    case FeatureType::f16:
+      return has_non_finite<std::uint16_t>(features.row(row), features.dim, 0x7C00U);
+    case FeatureType::bf16:
+      return has_non_finite<std::uint16_t>(features.row(row), features.dim, 0x7F80U);
+  }
+  return false;
+}
+
+}  // namespace
+
+std::size_t size_of(FeatureType type) { return type == FeatureType::f32 ? 4 : 2; }
+
+std::string_view name_of(FeatureType type) {
+  switch (type) {
+    case FeatureType::f32:
+      return "f32";
+    case FeatureType::f16:
+      return "f16";
+    case FeatureType::bf16:
+      return "bf16";
+  }
+  return "?";
+}
+
+FeatureType parse_feature_type(std::string_view name) {
+  for (const FeatureType type : {FeatureType::f32, FeatureType::f16, FeatureType::bf16}) {
+    if (name == name_of(type)) return type;
+  }
+  throw InvalidArgument(concat("feature type: expected f32, f16 or bf16, got ", name));
+}
+
+FeatureStore::FeatureStore(std::vector<std::byte> bytes, std::int64_t num_rows, std::int32_t dim,
+                           FeatureType type) {
+  const std::optional<std::size_t> expected = table_bytes(num_rows, dim, type);
+  KITH_CHECK(expected.has_value(), InvalidArgument, "FeatureStore: a table of ", num_rows, " x ", dim,
+             " values is not possible");
+  KITH_CHECK(bytes.size() == *expected, InvalidArgument, "FeatureStore: expected ", *expected, " bytes (",
+             num_rows, " x ", dim, " x ", name_of(type), "), got ", bytes.size());
+  auto owned = std::make_unique<std::vector<std::byte>>(std::move(bytes));
+  view_ = {owned->data(), num_rows, dim, type};
+  owner_ = {owned.release(), [](void* owner) { delete static_cast<std::vector<std::byte>*>(owner); }};
+}
+
+FeatureStore FeatureStore::map_file(const char* path, std::uint64_t file_offset, std::int64_t num_rows,
+                                    std::int32_t dim, FeatureType type) {
+  const PosixFile file = PosixFile::open(path);
+  const std::uint64_t file_bytes = file.size();
+  const std::optional<std::size_t> bytes = table_bytes(num_rows, dim, type);
+  KITH_CHECK(bytes && file_offset <= file_bytes && *bytes <= file_bytes - file_offset, IoError, path,
+             ": the features (", num_rows, " x ", dim, " x ", name_of(type), " at byte ", file_offset,
+             ") reach past the end of the file (", file_bytes, " bytes)");
+  KITH_CHECK(file_offset % size_of(type) == 0, IoError, path, ": the features start at byte ", file_offset,
+             ", which is not a multiple of ", size_of(type));
+  if (*bytes == 0) return borrow(nullptr, num_rows, dim, type, {nullptr, [](void*) {}});
+
+  const std::uint64_t page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t lead = file_offset % page;
+  auto mapping = std::make_unique<Mapping>(Mapping{nullptr, *bytes + lead});
+  mapping->address = ::mmap(nullptr, mapping->num_bytes, PROT_READ, MAP_SHARED, file.descriptor(),
+                            static_cast<off_t>(file_offset - lead));
+  if (mapping->address == MAP_FAILED) throw_file_error(path, "map the features", errno);
+  const auto* data = static_cast<const std::byte*>(mapping->address) + lead;
+  return borrow(data, num_rows, dim, type, {mapping.release(), unmap});
+}
+
+FeatureStore FeatureStore::borrow(const std::byte* data, std::int64_t num_rows, std::int32_t dim,
+                                  FeatureType type, std::unique_ptr<void, void (*)(void*)> owner) {
+  KITH_CHECK(table_bytes(num_rows, dim, type).has_value(), InvalidArgument, "FeatureStore: a table of ",
+             num_rows, " x ", dim, " values is not possible");
+  FeatureStore store;
+  store.view_ = {data, num_rows, dim, type};
+  store.owner_ = std::move(owner);
+  return store;
+}
+
+std::optional<std::int64_t> first_non_finite_row(FeatureView features) {
+  const std::int64_t first = tbb::parallel_reduce(
+      tbb::blocked_range<std::int64_t>(0, features.num_rows, 1024), kNoRow,
+      [&](const tbb::blocked_range<std::int64_t>& range, std::int64_t found) {
+        for (std::int64_t row = range.begin(); row < range.end() && row < found; ++row) {
+          if (is_non_finite_row(features, row)) return row;
+        }
+        return found;
+      },
+      [](std::int64_t a, std::int64_t b) { return std::min(a, b); });
+  return first == kNoRow ? std::nullopt : std::optional(first);
+}
+
+}  // namespace kith
