@@ -1,0 +1,98 @@
+#include "partition/quotient.h"
+
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "partition/label_counter.h"
+
+namespace kith {
+namespace {
+
+using Entry = LabelCounter::Entry;
+
+/// The weighted neighbour communities of one community, by number.
+std::vector<Entry> neighbor_communities(CsrView graph, std::span<const std::int64_t> edge_weights,
+                                        std::span<const NodeId> members,
+                                        std::span<const std::int32_t> community_of, LabelCounter& counter) {
+  std::size_t num_edges = 0;
+  for (const NodeId v : members) num_edges += static_cast<std::size_t>(graph.degree(v));
+  counter.reset(std::min(num_edges, community_of.size()));
+  for (const NodeId v : members) {
+    for (EdgeOffset e = graph.offsets[v]; e < graph.offsets[v + 1]; ++e) {
+      const std::int32_t other = community_of[graph.neighbors[e]];
+      if (other != community_of[v]) counter.add(other, edge_weights.empty() ? 1 : edge_weights[e]);
+    }
+  }
+  std::ranges::sort(counter.entries(), {}, &Entry::label);
+  return {counter.entries().begin(), counter.entries().end()};
+}
+
+}  // namespace
+
+Members group_by_community(std::span<const std::int32_t> community_of, std::int32_t num_communities) {
+  Members members;
+  members.offsets.assign(static_cast<std::size_t>(num_communities) + 1, 0);
+  for (const std::int32_t c : community_of) ++members.offsets[c + 1];
+  for (std::int32_t c = 0; c < num_communities; ++c) members.offsets[c + 1] += members.offsets[c];
+  std::vector<EdgeOffset> cursor(members.offsets.begin(), members.offsets.end() - 1);
+  members.nodes.resize(community_of.size());
+  for (std::size_t v = 0; v < community_of.size(); ++v) {
+    members.nodes[cursor[community_of[v]]++] = static_cast<NodeId>(v);
+  }
+  return members;
+}
+
+std::int32_t compact_numbers(std::span<std::int32_t> community_of) {
+  std::int32_t next = 0;
+  const std::size_t span = community_of.empty() ? 0 : static_cast<std::size_t>(std::ranges::max(community_of)) + 1;
+  if (span <= 4 * community_of.size()) {
+    std::vector<std::int32_t> number_of(span, -1);
+    for (std::int32_t& c : community_of) {
+      if (number_of[c] < 0) number_of[c] = next++;
+      c = number_of[c];
+    }
+    return next;
+  }
+  std::unordered_map<std::int32_t, std::int32_t> number_of;  // numbers from a file may be any
+  for (std::int32_t& c : community_of) {
+    const auto [place, is_new] = number_of.try_emplace(c, next);
+    if (is_new) ++next;
+    c = place->second;
+  }
+  return next;
+}
+
+Quotient contract(CsrView graph, std::span<const std::int64_t> edge_weights,
+                  std::span<const std::int32_t> node_weights, std::span<const std::int32_t> community_of,
+                  std::int32_t num_communities) {
+  const Members members = group_by_community(community_of, num_communities);
+  Quotient quotient;
+  quotient.offsets.assign(static_cast<std::size_t>(num_communities) + 1, 0);
+  quotient.node_weights.assign(static_cast<std::size_t>(num_communities), 0);
+  std::vector<std::vector<Entry>> rows(static_cast<std::size_t>(num_communities));
+  tbb::enumerable_thread_specific<LabelCounter> counters;
+  tbb::parallel_for(0, num_communities, [&](std::int32_t c) {
+    rows[c] = neighbor_communities(graph, edge_weights, members.of(c), community_of, counters.local());
+    std::int32_t weight = 0;
+    for (const NodeId v : members.of(c)) weight += node_weights.empty() ? 1 : node_weights[v];
+    quotient.node_weights[c] = weight;
+  });
+  for (std::int32_t c = 0; c < num_communities; ++c) {
+    quotient.offsets[c + 1] = quotient.offsets[c] + static_cast<EdgeOffset>(rows[c].size());
+  }
+  quotient.neighbors.resize(static_cast<std::size_t>(quotient.offsets.back()));
+  quotient.edge_weights.resize(quotient.neighbors.size());
+  tbb::parallel_for(0, num_communities, [&](std::int32_t c) {
+    EdgeOffset out = quotient.offsets[c];
+    for (const Entry& entry : rows[c]) {
+      quotient.neighbors[out] = entry.label;
+      quotient.edge_weights[out++] = entry.weight;
+    }
+  });
+  return quotient;
+}
+
+}  // namespace kith
