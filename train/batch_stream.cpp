@@ -1,0 +1,91 @@
+#include "train/batch_stream.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "graph/errors.h"
+
+namespace kith {
+namespace {
+
+std::vector<std::int64_t> edge_index_of(const MiniBatch& batch) {
+  const std::size_t num_edges = batch.sources.size();
+  std::vector<std::int64_t> edge_index(2 * num_edges);
+  std::copy(batch.sources.begin(), batch.sources.end(), edge_index.begin());
+  auto target = edge_index.begin() + static_cast<std::ptrdiff_t>(num_edges);
+  for (std::size_t v = 0; v + 1 < batch.offsets.size(); ++v) {
+    target = std::fill_n(target, batch.offsets[v + 1] - batch.offsets[v], static_cast<std::int64_t>(v));
+  }
+  return edge_index;
+}
+
+void count_hops(const MiniBatch& batch, ArrayBatch& out) {
+  out.num_sampled_nodes.push_back(batch.num_roots());
+  std::int32_t first_row = 0;  // the nodes that the hop expands are those that the hop before it added
+  for (std::size_t hop = 0; hop + 1 < batch.hop_bounds.size(); ++hop) {
+    out.num_sampled_nodes.push_back(batch.hop_bounds[hop + 1] - batch.hop_bounds[hop]);
+    out.num_sampled_edges.push_back(batch.offsets[batch.hop_bounds[hop]] - batch.offsets[first_row]);
+    first_row = batch.hop_bounds[hop];
+  }
+}
+
+void gather_labels(const Labels& labels, std::span<const NodeId> nodes, ArrayBatch& out) {
+  if (!labels.of_node.empty()) {
+    out.labels.reserve(nodes.size());
+    for (const NodeId v : nodes) out.labels.push_back(labels.of_node[v]);
+  }
+  if (labels.is_multi_label()) {
+    const auto num_classes = static_cast<std::size_t>(labels.num_classes);
+    out.label_indicator.resize(nodes.size() * num_classes);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      std::copy_n(labels.indicator.data() + static_cast<std::size_t>(nodes[i]) * num_classes, num_classes,
+                  out.label_indicator.data() + i * num_classes);
+    }
+  }
+}
+
+std::size_t num_workers(const Loader& loader) {
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return std::min(cores, static_cast<std::size_t>(loader.options().prefetch_depth));
+}
+
+}  // namespace
+
+ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sampled,
+                   std::span<const std::int64_t> positions) {
+  MiniBatch& batch = sampled.batch;
+  KITH_CHECK(batch.edges.size() == batch.sources.size(), InvalidArgument,
+             "collate: the batch must hold its edges (keep_edges)");
+  ArrayBatch out;
+  out.n_id.assign(batch.input_nodes.begin(), batch.input_nodes.end());
+  out.edge_index = edge_index_of(batch);
+  out.input_id.assign(positions.begin(), positions.end());
+  count_hops(batch, out);
+  gather_labels(dataset.labels, batch.input_nodes, out);
+  if (dataset.features.dim() > 0) {
+    out.x = backend.empty(static_cast<std::int64_t>(batch.input_nodes.size()), dataset.features.dim(), Scalar::f32);
+    backend.gather(dataset.features.view(), batch.input_nodes, *out.x);
+  }
+  if (!dataset.edge_id.empty()) {
+    for (EdgeOffset& edge : batch.edges) edge = dataset.edge_id[static_cast<std::size_t>(edge)];
+  }
+  out.e_id = std::move(batch.edges);
+  out.indptr = std::move(batch.offsets);
+  out.indices = std::move(batch.sources);
+  out.stats = sampled.stats;
+  out.sample_seconds = sampled.sample_seconds;
+  return out;
+}
+
+BatchStream::BatchStream(const Loader& loader, const Dataset& dataset, Backend& backend, std::int32_t epoch,
+                         std::size_t first)
+    : plan_(loader.plan(epoch)),
+      batches_(
+          std::min(first, plan_.size()), plan_.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
+          [this, &loader, &dataset, &backend, epoch](std::size_t i) {
+            return collate(dataset, backend, loader.sample(plan_, epoch, i), plan_.positions(i));
+          },
+          num_workers(loader)) {}
+
+}  // namespace kith
