@@ -1,0 +1,85 @@
+// Counter-based random numbers: a draw is a pure function of its place, so any number of threads sees the same.
+#pragma once
+
+#include <Random123/philox.h>
+
+#include <cassert>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace kith {
+
+/// What a stream of draws is for; keeps the streams of one seed apart. Values below 128 are hops of a sampler.
+enum class Purpose : std::uint8_t { community_order = 128, root_order = 129, batch_order = 130 };
+
+inline constexpr std::int32_t kMaxEpoch = (1 << 24) - 1;  ///< the epoch shares a counter word with the purpose
+
+/// One stream of Philox4x32-10 (Salmon et al., SC 2011). The key is the seed, the counter words are
+/// (draw block, node, batch, epoch << 8 | purpose); a stream holds 2^34 words. Cheap to make; not thread-safe.
+class Rng {
+ public:
+  Rng(std::uint64_t seed, std::uint32_t node, std::uint32_t batch, std::int32_t epoch, std::uint8_t purpose)
+      : key_{{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}},
+        counter_{{0, node, batch, static_cast<std::uint32_t>(epoch) << 8 | purpose}} {}
+
+  Rng(std::uint64_t seed, std::uint32_t node, std::int32_t epoch, Purpose purpose)
+      : Rng(seed, node, 0, epoch, static_cast<std::uint8_t>(purpose)) {}
+
+  std::uint32_t next32() {
+    if (next_ == kWords) {
+      block_ = r123::Philox4x32()(counter_, key_);
+      ++counter_[0];
+      next_ = 0;
+    }
+    return block_[next_++];
+  }
+
+  std::uint64_t next64() {
+    const std::uint64_t low = next32();
+    return low | static_cast<std::uint64_t>(next32()) << 32;
+  }
+
+  /// Uniform in [0, bound), bound > 0, without bias (Lemire, arXiv 1805.10941).
+  std::uint32_t bounded32(std::uint32_t bound) {
+    assert(bound > 0);
+    std::uint64_t product = static_cast<std::uint64_t>(next32()) * bound;
+    if (static_cast<std::uint32_t>(product) < bound) [[unlikely]] {
+      const std::uint32_t threshold = -bound % bound;
+      while (static_cast<std::uint32_t>(product) < threshold) {
+        product = static_cast<std::uint64_t>(next32()) * bound;
+      }
+    }
+    return static_cast<std::uint32_t>(product >> 32);
+  }
+
+  /// The same for 64-bit bounds.
+  std::uint64_t bounded64(std::uint64_t bound) {
+    assert(bound > 0);
+    Uint128 product = static_cast<Uint128>(next64()) * bound;
+    if (static_cast<std::uint64_t>(product) < bound) [[unlikely]] {
+      const std::uint64_t threshold = -bound % bound;
+      while (static_cast<std::uint64_t>(product) < threshold) product = static_cast<Uint128>(next64()) * bound;
+    }
+    return static_cast<std::uint64_t>(product >> 64);
+  }
+
+ private:
+  __extension__ using Uint128 = unsigned __int128;
+  static constexpr unsigned kWords = 4;
+
+  r123::Philox4x32::key_type key_;
+  r123::Philox4x32::ctr_type counter_;
+  r123::Philox4x32::ctr_type block_{};
+  unsigned next_ = kWords;
+};
+
+/// Puts `values` into uniformly random order (Fisher-Yates).
+template <typename T>
+void shuffle(std::span<T> values, Rng& rng) {
+  for (std::size_t i = values.size(); i > 1; --i) {
+    std::swap(values[i - 1], values[static_cast<std::size_t>(rng.bounded64(i))]);
+  }
+}
+
+}  // namespace kith
