@@ -1,0 +1,129 @@
+// The operations that a training step needs, on one device. Coarse, so virtual calls cost nothing.
+// To add one: declare it here, write it for every backend, one test, one bench.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/feature_store.h"
+#include "graph/types.h"
+#include "graph/views.h"
+#include "kernels/tensor.h"
+
+namespace kith {
+
+/// Counter-based dropout: the mask is a pure function of (seed, step, layer, element), so that forward and
+/// backward need not store it.
+struct Dropout {
+  double rate = 0;  ///< probability that a value is zeroed, 0..1 (1 excluded)
+  std::uint64_t seed = 0;
+  std::int64_t step = 0;  ///< training step
+  std::int32_t layer = 0;
+};
+
+/// Result of the loss over the roots of a batch.
+struct LossResult {
+  double loss = 0;           ///< sum over the roots, in nats
+  std::int64_t correct = 0;  ///< roots whose largest logit is their label
+  std::int64_t counted = 0;  ///< roots with a label
+};
+
+/// One parameter for adam(): all four have the same shape.
+struct AdamParameter {
+  Tensor* value;
+  const Tensor* gradient;
+  Tensor* first_moment;
+  Tensor* second_moment;
+};
+
+/// Hyper-parameters of Adam with L2 weight decay added to the gradient, as torch.optim.Adam.
+struct AdamOptions {
+  double lr = 3e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+};
+
+/// One device. All tensors of a call must be its own and of one scalar type. Shapes are checked with
+/// InvalidArgument; ids inside adjacency are trusted. Results do not depend on the number of threads.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;  ///< "cpu", "cuda"
+
+  virtual Tensor empty(std::int64_t rows, std::int64_t cols, Scalar scalar) = 0;  ///< uninitialised
+  Tensor zeros(std::int64_t rows, std::int64_t cols, Scalar scalar);
+  Tensor clone(const Tensor& x);
+  virtual void fill(Tensor& x, double value) = 0;
+  virtual void copy(const Tensor& from, Tensor& to) = 0;                    ///< same shape and scalar
+  virtual void upload(std::span<const double> values, Tensor& to) = 0;      ///< converts to to's scalar
+  virtual void download(const Tensor& from, std::span<double> values) = 0;  ///< converts from from's scalar
+
+  /// out[i] = table[ids[i]], converted. out: [ids.size() x table.dim]; ids: global.
+  virtual void gather(FeatureView table, std::span<const NodeId> ids, Tensor& out) = 0;
+
+  /// out[v] = sum over the edges (u -> v) of weight * x[u]; weights: [num_edges], or empty for 1/in-degree in
+  /// the block (mean; an empty row gives 0). out: [num_destinations x x.cols]; x: [num_sources x d].
+  virtual void aggregate(BlockCsrView block, std::span<const float> weights, const Tensor& x, Tensor& out) = 0;
+
+  /// The same, reading row ids[u] of the feature table for local source u: nothing is materialised.
+  virtual void aggregate(BlockCsrView block, std::span<const float> weights, FeatureView table,
+                         std::span<const NodeId> ids, Tensor& out) = 0;
+
+  /// grad_x[u] += sum over the edges (u -> v) of weight * grad_out[v]: the gradient of aggregate.
+  /// Deterministic: runs over the transposed block. grad_x: [num_sources x d]; grad_out: [num_destinations x
+  /// d].
+  virtual void aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
+                                  Tensor& grad_x) = 0;
+
+  /// Rows [first, first + out.rows()) of the aggregation over a whole graph; weights: [graph.num_edges()] or
+  /// empty for the mean. x: [num_nodes x d].
+  virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
+                              Tensor& out) = 0;
+  virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
+                              Tensor& out) = 0;
+
+  /// c[0:rows] = op(a)[0:rows] @ op(b) + beta * c. transpose flags as in BLAS. `a` may have more rows than c
+  /// needs when it is not transposed (a prefix is used).
+  virtual void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
+                      Tensor& c) = 0;
+
+  /// grad_w (+)= a[0:g.rows]^T @ g: weight gradient; fixed tiles, summed in a fixed order.
+  virtual void matmul_at_b(const Tensor& a, const Tensor& g, double beta, Tensor& grad_w) = 0;
+
+  virtual void add_bias(const Tensor& bias, Tensor& x) = 0;               ///< x[i] += bias; bias: [1 x cols]
+  virtual void bias_gradient(const Tensor& grad, Tensor& grad_bias) = 0;  ///< column sums; [1 x cols]
+  /// x = dropout(relu(x)), in place; kept values are scaled by 1 / (1 - rate). rate 0 = relu alone.
+  virtual void relu_dropout(const Dropout& dropout, Tensor& x) = 0;
+  /// grad *= (y > 0 ? 1 / (1 - rate) : 0), y the output of relu_dropout.
+  virtual void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) = 0;
+
+  /// Softmax cross-entropy over classes. logits: [n x classes]; labels: [n], kNoLabel rows are left out;
+  /// gradient (same shape, may be null): d(mean loss over counted rows)/d(logits).
+  virtual LossResult softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
+                                           Tensor* gradient) = 0;
+
+  /// One Adam step; step counts from 1.
+  virtual void adam(std::span<const AdamParameter> parameters, const AdamOptions& options,
+                    std::int64_t step) = 0;
+};
+
+/// oneTBB + SIMD, the reference. Uses as many threads as tbb::global_control allows.
+std::unique_ptr<Backend> make_cpu_backend();
+
+/// Throws DeviceError where there is no CUDA device or no CUDA build.
+std::unique_ptr<Backend> make_cuda_backend();
+
+/// Names of the devices that this build can compute on, here and now; "cpu" is always among them.
+std::vector<std::string> available_devices();
+
+/// device: "auto" (the best there is), "cpu" or "cuda". Throws InvalidArgument for another name, DeviceError
+/// ("--device cuda: no CUDA device (...)") for a missing device.
+std::unique_ptr<Backend> make_backend(std::string_view device);
+
+}  // namespace kith

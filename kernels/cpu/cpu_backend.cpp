@@ -1,0 +1,249 @@
+#include "kernels/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "graph/errors.h"
+#include "kernels/cpu/aggregate.h"
+#include "kernels/cpu/dense.h"
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/dropout.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/training.h"
+
+namespace kith::cpu {
+namespace {
+
+constexpr std::int64_t kValuesPerTile = 1 << 18;  // a fill or copy is bound by memory: few, large tiles
+
+// A reused buffer has no guarded end, so a sanitizer would miss a kernel that runs past it.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kIsReusing = false;
+#else
+constexpr bool kIsReusing = true;
+#endif
+
+std::string shape_of(const Tensor& x) {
+  return concat("[", x.rows(), " x ", x.cols(), x.scalar() == Scalar::f32 ? "] f32" : "] f64");
+}
+
+void check_shape(const char* who, const char* what, const Tensor& x, std::int64_t rows, std::int64_t cols,
+                 Scalar scalar) {
+  KITH_CHECK(x.rows() == rows && x.cols() == cols && x.scalar() == scalar, InvalidArgument, who, ": ", what,
+             " must be [", rows, " x ", cols, scalar == Scalar::f32 ? "] f32" : "] f64", ", got ", shape_of(x));
+}
+
+void check_same(const char* who, const char* what, const Tensor& x, const Tensor& expected) {
+  check_shape(who, what, x, expected.rows(), expected.cols(), expected.scalar());
+}
+
+/// At least `rows` rows of `cols` values.
+void check_prefix(const char* who, const char* what, const Tensor& x, std::int64_t rows, std::int64_t cols,
+                  Scalar scalar) {
+  KITH_CHECK(x.rows() >= rows, InvalidArgument, who, ": ", what, " must have at least ", rows, " rows, got ",
+             shape_of(x));
+  check_shape(who, what, x, x.rows(), cols, scalar);
+}
+
+void check_block(const char* who, BlockCsrView block, std::span<const float> weights) {
+  KITH_CHECK(!block.offsets.empty() && block.num_destinations() <= block.num_sources, InvalidArgument, who,
+             ": a block's destinations must be a prefix of its sources, got ", block.num_destinations(),
+             " destinations and ", block.num_sources, " sources");
+  KITH_CHECK(weights.empty() || weights.size() == block.sources.size(), InvalidArgument, who,
+             ": weights must be empty or one per edge (", block.sources.size(), "), got ", weights.size());
+}
+
+void check_graph_rows(CsrView graph, std::span<const float> weights, NodeId first, std::int64_t num_inputs,
+                      const Tensor& out) {
+  KITH_CHECK(!graph.offsets.empty() && first >= 0 && first + out.rows() <= graph.num_nodes(), InvalidArgument,
+             "aggregate_rows: rows must lie in [0, ", graph.num_nodes(), "), got [", first, ", ",
+             first + out.rows(), ")");
+  KITH_CHECK(num_inputs == graph.num_nodes(), InvalidArgument, "aggregate_rows: x must have one row per node (",
+             graph.num_nodes(), "), got ", num_inputs);
+  KITH_CHECK(weights.empty() || weights.size() == graph.neighbors.size(), InvalidArgument,
+             "aggregate_rows: weights must be empty or one per edge (", graph.neighbors.size(), "), got ",
+             weights.size());
+}
+
+void check_rate(const char* who, const Dropout& dropout) {
+  KITH_CHECK(dropout.rate >= 0 && dropout.rate < 1, InvalidArgument, who, ": rate must be in [0, 1), got ",
+             dropout.rate);
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend() : pool_(BufferPool::create({.is_reusing = kIsReusing})) {
+  make_blas_single_threaded();
+}
+
+CpuBackend::~CpuBackend() = default;
+
+Tensor CpuBackend::empty(std::int64_t rows, std::int64_t cols, Scalar scalar) {
+  constexpr std::int64_t kMaxValues = std::numeric_limits<std::int64_t>::max() / 16;
+  KITH_CHECK(rows >= 0 && cols >= 0 && (cols == 0 || rows <= kMaxValues / cols), InvalidArgument,
+             "Backend::empty: a shape must not be negative or beyond memory, got [", rows, " x ", cols, "]");
+  return pool_->acquire(rows, cols, scalar);
+}
+
+void CpuBackend::fill(Tensor& x, double value) {
+  with_scalar(x.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    for_tiles(x.size(), kValuesPerTile, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+      std::fill(x.data<T>() + first, x.data<T>() + last, static_cast<T>(value));
+    });
+  });
+}
+
+void CpuBackend::copy(const Tensor& from, Tensor& to) {
+  check_same("Backend::copy", "to", to, from);
+  with_scalar(to.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    for_tiles(to.size(), kValuesPerTile, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+      std::copy(from.data<T>() + first, from.data<T>() + last, to.data<T>() + first);
+    });
+  });
+}
+
+void CpuBackend::upload(std::span<const double> values, Tensor& to) {
+  KITH_CHECK(static_cast<std::int64_t>(values.size()) == to.size(), InvalidArgument,
+             "Backend::upload: expected ", to.size(), " values, got ", values.size());
+  with_scalar(to.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    std::transform(values.begin(), values.end(), to.data<T>(), [](double x) { return static_cast<T>(x); });
+  });
+}
+
+void CpuBackend::download(const Tensor& from, std::span<double> values) {
+  KITH_CHECK(static_cast<std::int64_t>(values.size()) == from.size(), InvalidArgument,
+             "Backend::download: expected room for ", from.size(), " values, got ", values.size());
+  with_scalar(from.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    std::copy_n(from.data<T>(), from.size(), values.begin());
+  });
+}
+
+void CpuBackend::gather(FeatureView table, std::span<const NodeId> ids, Tensor& out) {
+  check_shape("gather", "out", out, static_cast<std::int64_t>(ids.size()), table.dim, out.scalar());
+  cpu::gather(Rows::of(table, ids.data()), out);
+}
+
+void CpuBackend::aggregate(BlockCsrView block, std::span<const float> weights, const Tensor& x, Tensor& out) {
+  check_block("aggregate", block, weights);
+  check_prefix("aggregate", "x", x, block.num_sources, x.cols(), out.scalar());
+  check_shape("aggregate", "out", out, block.num_destinations(), x.cols(), x.scalar());
+  cpu::aggregate<std::int32_t>({.offsets = block.offsets, .sources = block.sources, .weights = weights},
+                               Rows::of(x), out);
+}
+
+void CpuBackend::aggregate(BlockCsrView block, std::span<const float> weights, FeatureView table,
+                           std::span<const NodeId> ids, Tensor& out) {
+  check_block("aggregate", block, weights);
+  KITH_CHECK(static_cast<std::int64_t>(ids.size()) >= block.num_sources, InvalidArgument,
+             "aggregate: ids must name a row for each of the ", block.num_sources, " sources, got ",
+             ids.size());
+  check_shape("aggregate", "out", out, block.num_destinations(), table.dim, out.scalar());
+  cpu::aggregate<std::int32_t>({.offsets = block.offsets, .sources = block.sources, .weights = weights},
+                               Rows::of(table, ids.data()), out);
+}
+
+void CpuBackend::aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
+                                    Tensor& grad_x) {
+  check_block("aggregate_backward", block, weights);
+  check_prefix("aggregate_backward", "grad_out", grad_out, block.num_destinations(), grad_x.cols(),
+               grad_x.scalar());
+  check_prefix("aggregate_backward", "grad_x", grad_x, block.num_sources, grad_out.cols(), grad_out.scalar());
+  cpu::aggregate_backward(block, weights, grad_out, *pool_, grad_x);
+}
+
+void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
+                                Tensor& out) {
+  check_graph_rows(graph, weights, first, x.rows(), out);
+  check_shape("aggregate_rows", "out", out, out.rows(), x.cols(), x.scalar());
+  cpu::aggregate<std::int64_t>(
+      {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first}, Rows::of(x),
+      out);
+}
+
+void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
+                                Tensor& out) {
+  check_graph_rows(graph, weights, first, x.num_rows, out);
+  check_shape("aggregate_rows", "out", out, out.rows(), x.dim, out.scalar());
+  cpu::aggregate<std::int64_t>(
+      {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first},
+      Rows::of(x, nullptr), out);
+}
+
+void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
+                        Tensor& c) {
+  const std::int64_t inner = transpose_a ? a.rows() : a.cols();
+  if (transpose_a) {
+    check_shape("matmul", "a", a, inner, c.rows(), c.scalar());
+  } else {
+    check_prefix("matmul", "a", a, c.rows(), inner, c.scalar());
+  }
+  check_shape("matmul", "b", b, transpose_b ? c.cols() : inner, transpose_b ? inner : c.cols(), c.scalar());
+  cpu::matmul(a, transpose_a, b, transpose_b, beta, c);
+}
+
+void CpuBackend::matmul_at_b(const Tensor& a, const Tensor& g, double beta, Tensor& grad_w) {
+  check_prefix("matmul_at_b", "a", a, g.rows(), a.cols(), g.scalar());
+  check_shape("matmul_at_b", "grad_w", grad_w, a.cols(), g.cols(), g.scalar());
+  cpu::matmul_at_b(a, g, beta, *pool_, grad_w);
+}
+
+void CpuBackend::add_bias(const Tensor& bias, Tensor& x) {
+  check_shape("add_bias", "bias", bias, 1, x.cols(), x.scalar());
+  cpu::add_bias(bias, x);
+}
+
+void CpuBackend::bias_gradient(const Tensor& grad, Tensor& grad_bias) {
+  check_shape("bias_gradient", "grad_bias", grad_bias, 1, grad.cols(), grad.scalar());
+  cpu::bias_gradient(grad, *pool_, grad_bias);
+}
+
+void CpuBackend::relu_dropout(const Dropout& dropout, Tensor& x) {
+  check_rate("relu_dropout", dropout);
+  cpu::relu_dropout(dropout, x);
+}
+
+void CpuBackend::relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) {
+  check_rate("relu_dropout_backward", dropout);
+  check_same("relu_dropout_backward", "grad", grad, y);
+  cpu::relu_dropout_backward(dropout, y, grad);
+}
+
+LossResult CpuBackend::softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
+                                             Tensor* gradient) {
+  KITH_CHECK(static_cast<std::int64_t>(labels.size()) == logits.rows(), InvalidArgument,
+             "softmax_cross_entropy: expected a label for each of the ", logits.rows(), " rows, got ",
+             labels.size());
+  if (gradient != nullptr) {
+    check_same("softmax_cross_entropy", "gradient", *gradient, logits);
+  }
+  for (const std::int32_t label : labels) {
+    KITH_CHECK(label == kNoLabel || (label >= 0 && label < logits.cols()), InvalidArgument,
+               "softmax_cross_entropy: labels must be in [0, ", logits.cols(), ") or ", kNoLabel, ", got ",
+               label);
+  }
+  return cpu::softmax_cross_entropy(logits, labels, gradient);
+}
+
+void CpuBackend::adam(std::span<const AdamParameter> parameters, const AdamOptions& options,
+                      std::int64_t step) {
+  KITH_CHECK(step >= 1, InvalidArgument, "adam: steps count from 1, got ", step);
+  for (const AdamParameter& parameter : parameters) {
+    check_same("adam", "gradient", *parameter.gradient, *parameter.value);
+    check_same("adam", "first_moment", *parameter.first_moment, *parameter.value);
+    check_same("adam", "second_moment", *parameter.second_moment, *parameter.value);
+  }
+  cpu::adam(parameters, options, step);
+}
+
+}  // namespace kith::cpu
+
+namespace kith {
+
+std::unique_ptr<Backend> make_cpu_backend() { return std::make_unique<cpu::CpuBackend>(); }
+
+}  // namespace kith

@@ -1,0 +1,54 @@
+// The reference backend: checks shapes, then calls the kernels of this folder.
+#pragma once
+
+#include <memory>
+
+#include "kernels/backend.h"
+#include "kernels/cpu/buffer_pool.h"
+
+namespace kith::cpu {
+
+/// One instance per user; its operations may be called from several threads on different tensors. Tensors may
+/// outlive it.
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend();
+  ~CpuBackend() override;
+  CpuBackend(const CpuBackend&) = delete;
+  CpuBackend& operator=(const CpuBackend&) = delete;
+
+  std::string_view name() const override { return "cpu"; }
+  Tensor empty(std::int64_t rows, std::int64_t cols, Scalar scalar) override;
+  void fill(Tensor& x, double value) override;
+  void copy(const Tensor& from, Tensor& to) override;
+  void upload(std::span<const double> values, Tensor& to) override;
+  void download(const Tensor& from, std::span<double> values) override;
+  void gather(FeatureView table, std::span<const NodeId> ids, Tensor& out) override;
+  void aggregate(BlockCsrView block, std::span<const float> weights, const Tensor& x, Tensor& out) override;
+  void aggregate(BlockCsrView block, std::span<const float> weights, FeatureView table,
+                 std::span<const NodeId> ids, Tensor& out) override;
+  void aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
+                          Tensor& grad_x) override;
+  void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
+                      Tensor& out) override;
+  void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
+                      Tensor& out) override;
+  void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
+              Tensor& c) override;
+  void matmul_at_b(const Tensor& a, const Tensor& g, double beta, Tensor& grad_w) override;
+  void add_bias(const Tensor& bias, Tensor& x) override;
+  void bias_gradient(const Tensor& grad, Tensor& grad_bias) override;
+  void relu_dropout(const Dropout& dropout, Tensor& x) override;
+  void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) override;
+  LossResult softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
+                                   Tensor* gradient) override;
+  void adam(std::span<const AdamParameter> parameters, const AdamOptions& options, std::int64_t step) override;
+
+ private:
+  struct ClosePool {
+    void operator()(BufferPool* pool) const { pool->close(); }
+  };
+  std::unique_ptr<BufferPool, ClosePool> pool_;
+};
+
+}  // namespace kith::cpu

@@ -1,0 +1,78 @@
+// Rows of values in any storage type, and how one value becomes a number.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "graph/feature_store.h"
+#include "graph/types.h"
+#include "kernels/cpu/multiversion.h"
+#include "kernels/tensor.h"
+
+namespace kith::cpu {
+
+/// IEEE binary16, as bits.
+struct Half {
+  std::uint16_t bits;
+};
+
+/// The upper half of a binary32, as bits.
+struct BFloat16 {
+  std::uint16_t bits;
+};
+
+KITH_INLINE float to_float(float x) { return x; }
+KITH_INLINE double to_float(double x) { return x; }
+KITH_INLINE float to_float(BFloat16 x) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
+}
+
+/// Exact, and free of branches so that it vectorises on every processor: moves the fields to binary32's places,
+/// and scales by the difference of the exponent biases, which also normalises subnormals.
+KITH_INLINE float to_float(Half x) {
+  const std::uint32_t magnitude = static_cast<std::uint32_t>(x.bits & 0x7fffU) << 13;
+  const std::uint32_t sign = static_cast<std::uint32_t>(x.bits & 0x8000U) << 16;
+  const std::uint32_t scaled = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112F);
+  const std::uint32_t not_finite = magnitude >= 0x0f800000U ? 0x7f800000U : 0U;
+  return std::bit_cast<float>(scaled | not_finite | sign);
+}
+
+/// Row-major rows of `dim` values; row u of a block is data[ids[u]], or data[u] where ids is null.
+struct Rows {
+  enum class Type : std::uint8_t { f32, f64, f16, bf16 };
+
+  const void* data = nullptr;
+  std::int64_t dim = 0;
+  Type type = Type::f32;
+  const NodeId* ids = nullptr;
+
+  static Rows of(const Tensor& x) {
+    return {.data = x.data<std::byte>(),
+            .dim = x.cols(),
+            .type = x.scalar() == Scalar::f32 ? Type::f32 : Type::f64};
+  }
+  static Rows of(FeatureView table, const NodeId* ids) {
+    const Type type = table.type == FeatureType::f32   ? Type::f32
+                      : table.type == FeatureType::f16 ? Type::f16
+                                                       : Type::bf16;
+    return {.data = table.data, .dim = table.dim, .type = type, .ids = ids};
+  }
+};
+
+/// Calls body(Source{}) with the storage type of the rows.
+template <typename Body>
+void with_type(Rows::Type type, const Body& body) {
+  switch (type) {
+    case Rows::Type::f32:
+      return body(float{});
+    case Rows::Type::f64:
+      return body(double{});
+    case Rows::Type::f16:
+      return body(Half{});
+    case Rows::Type::bf16:
+      return body(BFloat16{});
+  }
+}
+
+}  // namespace kith::cpu

@@ -1,0 +1,11 @@
+// Takes the place of cuda/ in a build without CUDA.
+#include "graph/errors.h"
+#include "kernels/backend.h"
+
+namespace kith {
+
+std::unique_ptr<Backend> make_cuda_backend() {
+  throw DeviceError("--device cuda: no CUDA device (this version was built without CUDA)");
+}
+
+}  // namespace kith

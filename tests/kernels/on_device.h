@@ -1,0 +1,74 @@
+// Op tests run on every device that this build can compute on.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <tbb/global_control.h>
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace kith::test {
+
+/// A backend of the device that the parameter names, and short ways to move values.
+class OnDevice : public ::testing::TestWithParam<std::string> {
+ protected:
+  Tensor tensor(std::int64_t rows, std::int64_t cols, Scalar scalar, std::span<const double> values) {
+    Tensor x = backend_->empty(rows, cols, scalar);
+    backend_->upload(values, x);
+    return x;
+  }
+
+  std::vector<double> values(const Tensor& x) {
+    std::vector<double> result(static_cast<std::size_t>(x.size()));
+    backend_->download(x, result);
+    return result;
+  }
+
+  /// What `run` returns with one thread; fails unless four threads give the same bits.
+  template <typename Run>
+  void expect_same_bits_for_any_threads(const Run& run) {
+    const auto with_threads = [&](std::size_t threads) {
+      const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
+      return run();
+    };
+    const std::vector<double> one = with_threads(1);
+    EXPECT_EQ(one, with_threads(2));
+    EXPECT_EQ(one, with_threads(4));
+  }
+
+  std::unique_ptr<Backend> backend_ = make_backend(GetParam());
+};
+
+/// Values in [-1, 1) that binary32 holds exactly.
+inline std::vector<double> random_values(std::int64_t count, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<double> result(static_cast<std::size_t>(count));
+  for (double& value : result) {
+    value = static_cast<double>(static_cast<std::int64_t>(random() % 2001) - 1000) / 1024;
+  }
+  return result;
+}
+
+/// Fails unless all values agree within `tolerance`, absolute and relative.
+inline void expect_close(const std::vector<double>& got, const std::vector<double>& expected, double tolerance,
+                         const std::string& what = "") {
+  ASSERT_EQ(got.size(), expected.size()) << what;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    ASSERT_NEAR(got[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << what << " at " << i;
+  }
+}
+
+inline double tolerance_of(Scalar scalar) { return scalar == Scalar::f32 ? 2e-5 : 1e-12; }
+
+}  // namespace kith::test
+
+#define KITH_ON_EVERY_DEVICE(suite)                                                          \
+  INSTANTIATE_TEST_SUITE_P(Devices, suite, ::testing::ValuesIn(::kith::available_devices()), \
+                           [](const auto& info) { return info.param; })
