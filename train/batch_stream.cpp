@@ -64,7 +64,8 @@ ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sample
   count_hops(batch, out);
   gather_labels(dataset.labels, batch.input_nodes, out);
   if (dataset.features.dim() > 0) {
-    out.x = backend.empty(static_cast<std::int64_t>(batch.input_nodes.size()), dataset.features.dim(), Scalar::f32);
+    out.x =
+        backend.empty(static_cast<std::int64_t>(batch.input_nodes.size()), dataset.features.dim(), Scalar::f32);
     backend.gather(dataset.features.view(), batch.input_nodes, *out.x);
   }
   if (!dataset.edge_id.empty()) {
@@ -82,7 +83,8 @@ BatchStream::BatchStream(const Loader& loader, const Dataset& dataset, Backend& 
                          std::size_t first)
     : plan_(loader.plan(epoch)),
       batches_(
-          std::min(first, plan_.size()), plan_.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
+          std::min(first, plan_.size()), plan_.size(),
+          static_cast<std::size_t>(loader.options().prefetch_depth),
           [this, &loader, &dataset, &backend, epoch](std::size_t i) {
             return collate(dataset, backend, loader.sample(plan_, epoch, i), plan_.positions(i));
           },

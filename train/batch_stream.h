@@ -15,34 +15,37 @@ namespace kith {
 /// One batch. n inputs, E edges, L hops; ids in edge_index are local to the batch. Owns everything.
 ///
 /// Example, the batch of sampler/batch.h (root 7 hears from 3 and 9; 3 hears from 7):
-///   n_id = [7, 3, 9], edge_index = [1, 2, 0,  0, 0, 1], num_sampled_nodes = [1, 2, 0], num_sampled_edges = [2, 1]
+///   n_id = [7, 3, 9], edge_index = [1, 2, 0,  0, 0, 1], num_sampled_nodes = [1, 2, 0], num_sampled_edges = [2,
+///   1]
 struct ArrayBatch {
-  std::vector<std::int64_t> n_id;               ///< [n] global ids, roots first
-  std::vector<std::int64_t> edge_index;         ///< [2 x E] row 0: the neighbours drawn, row 1: who drew them, ascending
-  std::vector<std::int64_t> e_id;               ///< [E] dataset.edge_id, or positions in the graph's neighbour array
-  std::vector<std::int64_t> input_id;           ///< [num_roots] positions in the list of roots that the loader was given
+  std::vector<std::int64_t> n_id;  ///< [n] global ids, roots first
+  std::vector<std::int64_t>
+      edge_index;                      ///< [2 x E] row 0: the neighbours drawn, row 1: who drew them, ascending
+  std::vector<std::int64_t> e_id;      ///< [E] dataset.edge_id, or positions in the graph's neighbour array
+  std::vector<std::int64_t> input_id;  ///< [num_roots] positions in the list of roots that the loader was given
   std::vector<std::int64_t> num_sampled_nodes;  ///< [L + 1] roots, then the nodes that each hop adds
   std::vector<std::int64_t> num_sampled_edges;  ///< [L]
-  std::vector<std::int32_t> indptr;             ///< MiniBatch::offsets; block l is a prefix of indptr and indices
-  std::vector<std::int32_t> indices;            ///< MiniBatch::sources
-  std::optional<Tensor> x;                      ///< [n x features] f32; none without features
-  std::vector<std::int64_t> labels;             ///< [n], kNoLabel = none; empty if multi-label or unlabelled
-  std::vector<std::uint8_t> label_indicator;    ///< [n x classes] if multi-label
+  std::vector<std::int32_t> indptr;           ///< MiniBatch::offsets; block l is a prefix of indptr and indices
+  std::vector<std::int32_t> indices;          ///< MiniBatch::sources
+  std::optional<Tensor> x;                    ///< [n x features] f32; none without features
+  std::vector<std::int64_t> labels;           ///< [n], kNoLabel = none; empty if multi-label or unlabelled
+  std::vector<std::uint8_t> label_indicator;  ///< [n x classes] if multi-label
   BatchStats stats;
   double sample_seconds = 0;
 };
 
-/// Turns a sampled batch into arrays. positions: [num_roots] where each root stood. The batch must hold its edges
-/// (NeighborSamplerOptions::keep_edges). Safe to call from several threads at once.
+/// Turns a sampled batch into arrays. positions: [num_roots] where each root stood. The batch must hold its
+/// edges (NeighborSamplerOptions::keep_edges). Safe to call from several threads at once.
 ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sampled,
                    std::span<const std::int64_t> positions);
 
-/// The batches of one epoch in order, made ahead on loader.options().prefetch_depth threads. Keeps references to all
-/// three, which must outlive it. One thread at a time.
+/// The batches of one epoch in order, made ahead on loader.options().prefetch_depth threads. Keeps references
+/// to all three, which must outlive it. One thread at a time.
 class BatchStream {
  public:
   /// first: batches of the epoch to leave out. Throws InvalidArgument for an epoch out of range.
-  BatchStream(const Loader& loader, const Dataset& dataset, Backend& backend, std::int32_t epoch, std::size_t first);
+  BatchStream(const Loader& loader, const Dataset& dataset, Backend& backend, std::int32_t epoch,
+              std::size_t first);
 
   /// The next batch, or nothing after the last one.
   std::optional<ArrayBatch> next() { return batches_.next(); }

@@ -1,0 +1,38 @@
+#include "python/bindings.h"
+
+#include <pybind11/stl.h>
+
+#include <exception>
+
+#include "graph/errors.h"
+#include "kernels/backend.h"
+#include "train/report.h"
+
+namespace py = pybind11;
+
+namespace {
+
+void translate(std::exception_ptr error) {
+  try {
+    if (error) std::rethrow_exception(error);
+  } catch (const kith::InvalidArgument& e) {
+    PyErr_SetString(PyExc_ValueError, e.what());
+  } catch (const kith::IoError& e) {
+    PyErr_SetString(PyExc_OSError, e.what());
+  } catch (const kith::Error& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "The engine behind the kith package; use the package.";
+  py::register_exception_translator(&translate);
+  module.attr("version") = kith::kVersion;
+  module.def("available_devices", &kith::available_devices,
+             "Devices that this build can compute on, here and now.");
+  kith::python::bind_dataset(module);
+  kith::python::bind_loader(module);
+  kith::python::bind_training(module);
+}

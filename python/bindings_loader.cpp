@@ -1,0 +1,116 @@
+#include <pybind11/stl.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "python/arrays.h"
+#include "python/bindings.h"
+#include "train/batch_stream.h"
+#include "train/loader.h"
+
+namespace kith::python {
+namespace {
+
+/// A property for a field of one of the option structs inside LoaderOptions.
+template <typename Inner, typename T>
+void bind_field(py::class_<LoaderOptions>& options, const char* name, Inner LoaderOptions::*inner,
+                T Inner::*field) {
+  options.def_property(
+      name, [=](const LoaderOptions& self) { return (self.*inner).*field; },
+      [=](LoaderOptions& self, T value) { (self.*inner).*field = std::move(value); });
+}
+
+void bind_options(py::module_& module) {
+  py::class_<LoaderOptions> options(module, "LoaderOptions");
+  options.def(py::init<>())
+      .def_readwrite("level", &LoaderOptions::level)
+      .def_readwrite("is_group_auto", &LoaderOptions::is_group_auto)
+      .def_readwrite("prefetch_depth", &LoaderOptions::prefetch_depth)
+      .def_readwrite("seed", &LoaderOptions::seed)
+      .def_property(
+          "batch_order", [](const LoaderOptions& self) { return self.plan.batch_order.name(); },
+          [](LoaderOptions& self, const std::string& text) { self.plan.batch_order = BatchOrder::parse(text); })
+      .def_property(
+          "no_intra",
+          [](const LoaderOptions& self) { return self.sampler.no_intra == NoIntra::keep ? "keep" : "drop"; },
+          [](LoaderOptions& self, const std::string& name) { self.sampler.no_intra = parse_no_intra(name); });
+  bind_field(options, "batch_size", &LoaderOptions::plan, &PlanOptions::batch_size);
+  bind_field(options, "mix", &LoaderOptions::plan, &PlanOptions::mix);
+  bind_field(options, "group", &LoaderOptions::plan, &PlanOptions::group);
+  bind_field(options, "is_shuffled", &LoaderOptions::plan, &PlanOptions::is_shuffled);
+  bind_field(options, "drop_last", &LoaderOptions::plan, &PlanOptions::drop_last);
+  bind_field(options, "fanouts", &LoaderOptions::sampler, &NeighborSamplerOptions::fanouts);
+  bind_field(options, "p_intra", &LoaderOptions::sampler, &NeighborSamplerOptions::p_intra);
+  bind_field(options, "with_replacement", &LoaderOptions::sampler, &NeighborSamplerOptions::with_replacement);
+  bind_field(options, "keep_edges", &LoaderOptions::sampler, &NeighborSamplerOptions::keep_edges);
+}
+
+py::dict to_dict(const BatchStats& stats, double sample_seconds) {
+  return py::dict(py::arg("roots") = stats.roots, py::arg("input_nodes") = stats.input_nodes,
+                  py::arg("edges") = stats.edges, py::arg("communities") = stats.communities,
+                  py::arg("label_entropy_bits") = stats.label_entropy_bits,
+                  py::arg("sample_seconds") = sample_seconds);
+}
+
+py::object labels_of(ArrayBatch& batch, py::ssize_t num_nodes) {
+  if (!batch.labels.empty()) return to_array(std::move(batch.labels));
+  if (batch.label_indicator.empty()) return py::none();
+  const auto num_classes = static_cast<py::ssize_t>(batch.label_indicator.size()) / num_nodes;
+  return to_array(std::move(batch.label_indicator), {num_nodes, num_classes});
+}
+
+py::dict to_dict(ArrayBatch batch) {
+  const auto num_nodes = static_cast<py::ssize_t>(batch.n_id.size());
+  const auto num_edges = static_cast<py::ssize_t>(batch.e_id.size());
+  py::dict out;
+  out["x"] = batch.x ? py::object(to_array(std::move(*batch.x))) : py::none();
+  out["y"] = labels_of(batch, num_nodes);
+  out["edge_index"] = to_array(std::move(batch.edge_index), {2, num_edges});
+  out["n_id"] = to_array(std::move(batch.n_id));
+  out["e_id"] = to_array(std::move(batch.e_id));
+  out["input_id"] = to_array(std::move(batch.input_id));
+  out["num_sampled_nodes"] = std::move(batch.num_sampled_nodes);
+  out["num_sampled_edges"] = std::move(batch.num_sampled_edges);
+  out["indptr"] = to_array(std::move(batch.indptr));
+  out["indices"] = to_array(std::move(batch.indices));
+  out["stats"] = to_dict(batch.stats, batch.sample_seconds);
+  return out;
+}
+
+py::object next_batch(BatchStream& stream) {
+  std::optional<ArrayBatch> batch;
+  {
+    const py::gil_scoped_release release;
+    batch = stream.next();
+  }
+  if (!batch) return py::none();
+  return to_dict(std::move(*batch));
+}
+
+}  // namespace
+
+void bind_loader(py::module_& module) {
+  bind_options(module);
+  py::class_<Backend>(module, "Backend")
+      .def(py::init([](const std::string& device) { return make_backend(device); }), py::arg("device"))
+      .def_property_readonly("name", &Backend::name);
+  py::class_<Loader>(module, "Loader")
+      .def(py::init([](const Dataset& dataset, const Input<NodeId>& roots, const LoaderOptions& options) {
+             std::vector<NodeId> ids = vector_of(roots);
+             const py::gil_scoped_release release;
+             return std::make_unique<Loader>(dataset, std::move(ids), options);
+           }),
+           py::arg("dataset"), py::arg("roots").noconvert(), py::arg("options"), py::keep_alive<1, 2>())
+      .def_property_readonly("num_batches", &Loader::num_batches)
+      .def_property_readonly("options", &Loader::options);
+  py::class_<BatchStream>(module, "BatchStream")
+      .def(py::init<const Loader&, const Dataset&, Backend&, std::int32_t, std::size_t>(), py::arg("loader"),
+           py::arg("dataset"), py::arg("backend"), py::arg("epoch"), py::arg("first"), py::keep_alive<1, 2>(),
+           py::keep_alive<1, 3>(), py::keep_alive<1, 4>(), py::call_guard<py::gil_scoped_release>())
+      .def("next", &next_batch);
+}
+
+}  // namespace kith::python

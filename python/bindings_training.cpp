@@ -1,0 +1,118 @@
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "python/arrays.h"
+#include "python/bindings.h"
+#include "train/model.h"
+#include "train/trainer.h"
+
+namespace kith::python {
+namespace {
+
+py::list parameters_of(Model& model) {
+  py::list out;
+  for (const Parameter* parameter : model.parameters()) {
+    const Tensor& value = parameter->value;
+    std::vector<double> values(static_cast<std::size_t>(value.size()));
+    model.backend().download(value, values);
+    out.append(py::make_tuple(parameter->name, to_array(std::move(values), {value.rows(), value.cols()})));
+  }
+  return out;
+}
+
+void set_parameter(Model& model, const std::string& name, const Input<double>& values) {
+  for (Parameter* parameter : model.parameters()) {
+    if (parameter->name != name) continue;
+    Tensor& value = parameter->value;
+    if (values.ndim() != 2 || values.shape(0) != value.rows() || values.shape(1) != value.cols()) {
+      throw py::value_error("Model: " + name + " must have the shape [" + std::to_string(value.rows()) + ", " +
+                            std::to_string(value.cols()) + "]");
+    }
+    model.backend().upload(span_of(values), value);
+    return;
+  }
+  throw py::value_error("Model: there is no parameter " + name);
+}
+
+py::array infer(Model& model, const Dataset& dataset) {
+  Tensor logits;
+  {
+    const py::gil_scoped_release release;
+    logits = model.infer(dataset.graph.view(), dataset.features.view());
+  }
+  return to_array(std::move(logits));
+}
+
+py::dict to_dict(const EpochReport& report) {
+  const EpochSeconds& seconds = report.seconds;
+  const BatchStats& stats = report.stats;
+  return py::dict(
+      py::arg("epoch") = report.epoch, py::arg("train_loss") = report.train_loss,
+      py::arg("seconds") = py::dict(py::arg("total") = seconds.total, py::arg("sample") = seconds.sample,
+                                    py::arg("stage") = seconds.stage, py::arg("compute") = seconds.compute,
+                                    py::arg("stall") = seconds.stall),
+      py::arg("batches") = stats.batches, py::arg("roots") = stats.roots,
+      py::arg("input_nodes") = stats.input_nodes, py::arg("edges") = stats.edges,
+      py::arg("communities") = stats.communities, py::arg("label_entropy_bits") = stats.label_entropy_bits);
+}
+
+/// on_batch(done, of) is called after every batch, so that Ctrl-C gets through too.
+py::dict run_epoch(Trainer& trainer, const Loader& loader, std::int32_t epoch, const py::object& on_batch) {
+  const auto tell = [&](std::size_t done, std::size_t of) {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    if (!on_batch.is_none()) on_batch(done, of);
+  };
+  EpochReport report;
+  {
+    const py::gil_scoped_release release;
+    report = trainer.run_epoch(loader, epoch, tell);
+  }
+  return to_dict(report);
+}
+
+double evaluate(Trainer& trainer, const Input<NodeId>& nodes) {
+  const std::span<const NodeId> ids = span_of(nodes);
+  const py::gil_scoped_release release;
+  return trainer.evaluate(ids);
+}
+
+}  // namespace
+
+void bind_training(py::module_& module) {
+  py::class_<ModelOptions>(module, "ModelOptions")
+      .def(py::init<>())
+      .def_property(
+          "kind", [](const ModelOptions& self) { return name_of(self.kind); },
+          [](ModelOptions& self, const std::string& name) { self.kind = parse_model_kind(name); })
+      .def_readwrite("in_channels", &ModelOptions::in_channels)
+      .def_readwrite("hidden_channels", &ModelOptions::hidden_channels)
+      .def_readwrite("out_channels", &ModelOptions::out_channels)
+      .def_readwrite("num_layers", &ModelOptions::num_layers)
+      .def_readwrite("dropout", &ModelOptions::dropout)
+      .def_readwrite("seed", &ModelOptions::seed);
+  py::class_<Model>(module, "Model")
+      .def(py::init<Backend&, const ModelOptions&>(), py::arg("backend"), py::arg("options"),
+           py::keep_alive<1, 2>())
+      .def("parameters", &parameters_of)
+      .def("set_parameter", &set_parameter, py::arg("name"), py::arg("values").noconvert())
+      .def("infer", &infer, py::arg("dataset"));
+  py::class_<Trainer>(module, "Trainer")
+      .def(py::init([](Model& model, const Dataset& dataset, double lr, double weight_decay,
+                       const std::string& metric) {
+             return std::make_unique<Trainer>(model, dataset,
+                                              TrainerOptions{.adam = {.lr = lr, .weight_decay = weight_decay},
+                                                             .metric = parse_metric(metric)});
+           }),
+           py::arg("model"), py::arg("dataset"), py::arg("lr"), py::arg("weight_decay"), py::arg("metric"),
+           py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
+      .def("run_epoch", &run_epoch, py::arg("loader"), py::arg("epoch"), py::arg("on_batch"))
+      .def("evaluate", &evaluate, py::arg("nodes").noconvert());
+}
+
+}  // namespace kith::python

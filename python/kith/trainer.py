@@ -1,0 +1,143 @@
+"""The training loop, on the engine's own kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kith import _core
+from kith._arguments import flag, integer, number
+from kith.dataset import Dataset
+from kith.loader import NeighborLoader
+from kith.nn import Model
+
+
+class Trainer:
+    """Trains a model with Adam and cross-entropy. With the same options it computes what `kith train` computes.
+
+    lr, weight_decay: as torch.optim.Adam. device: "auto", "cpu" or "cuda"; the model is moved there.
+    metric: "accuracy" or "roc-auc" (two classes).
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Dataset,
+        lr: float = 3e-3,
+        weight_decay: float = 0.0,
+        device: str = "auto",
+        metric: str = "accuracy",
+    ) -> None:
+        model._check_features(data)
+        outputs = model._options.out_channels
+        if data.num_classes > outputs:
+            raise ValueError(f"the model has {outputs} outputs, the dataset {data.num_classes} classes")
+        bad_row = data._handle.first_non_finite_row()
+        if bad_row is not None:
+            raise ValueError(f"Trainer: features must be finite, those of node {bad_row} are not")
+        self.model = model.to(device)
+        self.data = data
+        self.best_epoch: int | None = None
+        """Epoch of the best validation result (the last one without validation nodes) of the latest `fit`."""
+        lr, weight_decay = number("lr", lr), number("weight_decay", weight_decay)
+        self._handle = _core.Trainer(model._handle, data._handle, lr, weight_decay, metric)
+
+    def fit(
+        self, loader: NeighborLoader, epochs: int, patience: int | None = None, progress: bool = True
+    ) -> dict[str, list[float]]:
+        """Trains for `epochs` epochs of `loader`, going on from its epoch, and evaluates on "valid" after each.
+
+        patience: stop after this many epochs without a better validation result, and leave the model with the
+        best epoch's parameters. None: train to the end and keep the last ones.
+        progress: show a bar if tqdm is installed and stderr is a terminal.
+        Returns a list with one entry an epoch for each of: epoch, train_loss, valid_accuracy (of the metric;
+        NaN without validation nodes), seconds, stall_seconds, and input_nodes, edges and communities per batch.
+        """
+        if loader.data is not self.data:
+            raise ValueError("Trainer.fit: the loader must read the trainer's own dataset")
+        epochs = integer("epochs", epochs, 1)
+        patience = None if patience is None else integer("patience", patience, 1)
+        history: dict[str, list[float]] = {}
+        best: dict[str, npt.NDArray[np.float32]] = {}
+        best_value = -math.inf
+        has_valid = self.data.valid.size > 0
+        self.best_epoch = None
+        with _Progress(epochs * len(loader), flag("progress", progress)) as bar:
+            for _ in range(epochs):
+                report = self._run_epoch(loader, bar.step)
+                value = self.evaluate("valid") if has_valid else math.nan
+                _append(history, report, value)
+                bar.show(report, value)
+                if self.best_epoch is None or not has_valid or value > best_value:
+                    self.best_epoch, best_value = report["epoch"], value
+                    best = self.model.state_dict() if patience is not None else best
+                if patience is not None and report["epoch"] - self.best_epoch >= patience:
+                    break
+        if patience is not None:
+            self.model.load_state_dict(best)
+        return history
+
+    def evaluate(self, nodes: npt.ArrayLike | str | None = "test") -> float:
+        """The metric over a split, a mask or ids (None: all nodes), over all neighbours, never sampled.
+
+        Nodes without a label do not count; 0 if no node has one.
+        """
+        return self._handle.evaluate(self.data.nodes(nodes))
+
+    def _run_epoch(self, loader: NeighborLoader, on_batch: Callable[[int, int], None]) -> dict[str, Any]:
+        report = self._handle.run_epoch(loader._handle, loader.epoch, on_batch)
+        loader.set_epoch(loader.epoch + 1)
+        return report
+
+
+class _Progress:
+    """A tqdm bar over batches, or nothing."""
+
+    def __init__(self, num_batches: int, enabled: bool) -> None:
+        self._bar: Any = None
+        if not enabled:
+            return
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            return
+        self._bar = tqdm(
+            total=num_batches, unit="batch", disable=None
+        )  # None: quiet unless stderr is a terminal
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def step(self, done: int, of: int) -> None:
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def show(self, report: dict[str, Any], value: float) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix(
+                epoch=report["epoch"], loss=f"{report['train_loss']:.4f}", valid=f"{value:.4f}"
+            )
+
+
+def _append(history: dict[str, list[float]], report: dict[str, Any], value: float) -> None:
+    batches = max(report["batches"], 1)
+    entry = {
+        "epoch": report["epoch"],
+        "train_loss": report["train_loss"],
+        "valid_accuracy": value,
+        "seconds": report["seconds"]["total"],
+        "stall_seconds": report["seconds"]["stall"],
+        "input_nodes_per_batch": report["input_nodes"] / batches,
+        "edges_per_batch": report["edges"] / batches,
+        "communities_per_batch": report["communities"] / batches,
+    }
+    for name, number_ in entry.items():
+        history.setdefault(name, []).append(number_)

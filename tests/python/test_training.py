@@ -1,0 +1,266 @@
+import json
+import subprocess
+
+import kith
+import numpy as np
+import pytest
+
+SIZES = {"in_channels": 12, "hidden_channels": 16, "out_channels": 4}
+
+
+def make_model(kind=kith.nn.GraphSAGE, **options):
+    return kind(**{**SIZES, "num_layers": 2, "dropout": 0.0, "seed": 1, **options})
+
+
+def adjacency_of(data):
+    """Dense [target, source]."""
+    adjacency = np.zeros((data.num_nodes, data.num_nodes))
+    source, target = data.edge_index
+    adjacency[target, source] = 1
+    return adjacency
+
+
+def reference(model, data):
+    """The forward pass over all neighbours, in NumPy and double precision, from the published formulas."""
+    state = {name: value.astype(np.float64) for name, value in model.state_dict().items()}
+    adjacency = adjacency_of(data)
+    degree = adjacency.sum(1)
+    mean = adjacency / np.maximum(degree, 1)[:, None]
+    looped = adjacency + np.eye(data.num_nodes)
+    scale = 1 / np.sqrt(degree + 1)
+    normalized = scale[:, None] * looped * scale[None, :]
+    h = data.x.astype(np.float64)
+    for layer in range(model.num_layers):
+        name = f"convs.{layer}."
+        if isinstance(model, kith.nn.GraphSAGE):
+            h_self = h @ state[name + "lin_r.weight"].T
+            h = mean @ h @ state[name + "lin_l.weight"].T + state[name + "lin_l.bias"] + h_self
+        else:
+            h = normalized @ h @ state[name + "lin.weight"].T + state[name + "bias"]
+        if layer + 1 < model.num_layers:
+            h = np.maximum(h, 0)
+    return h
+
+
+def cross_entropy(logits, y):
+    shifted = logits - logits.max(1, keepdims=True)
+    return (np.log(np.exp(shifted).sum(1)) - shifted[np.arange(y.size), y]).mean()
+
+
+KINDS = pytest.mark.parametrize("kind", [kith.nn.GraphSAGE, kith.nn.GCN])
+
+
+@KINDS
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_inference_agrees_with_numpy(data, kind, num_layers):
+    model = make_model(kind, num_layers=num_layers)
+    assert np.allclose(model.inference(data), reference(model, data), rtol=1e-4, atol=1e-5)
+
+
+@KINDS
+def test_the_loss_of_full_batches_agrees_with_numpy(data, kind):
+    model = make_model(kind)
+    expected = cross_entropy(reference(model, data)[data.train], data.y[data.train])
+    loader = kith.NeighborLoader(data, [-1, -1], "train", batch_size=1000)
+    history = kith.Trainer(model, data, lr=1e-12).fit(loader, epochs=1)
+    assert history["train_loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+@KINDS
+def test_evaluate_is_the_accuracy_of_inference(data, kind):
+    model = make_model(kind)
+    trainer = kith.Trainer(model, data)
+    right = model.inference(data).argmax(1) == data.y
+    assert trainer.evaluate("test") == pytest.approx(right[data.test].mean())
+    assert trainer.evaluate([3, 8]) == pytest.approx(right[[3, 8]].mean())
+    assert trainer.evaluate(None) == pytest.approx(right.mean())
+
+
+@KINDS
+def test_the_loss_falls_and_the_model_learns(data, kind):
+    model = make_model(kind, dropout=0.2)
+    loader = kith.NeighborLoader(data, [5, 5], "train", batch_size=32)
+    trainer = kith.Trainer(model, data, lr=0.02)
+    history = trainer.fit(loader, epochs=12)
+    assert history["train_loss"][-1] < 0.6 * history["train_loss"][0]
+    assert trainer.evaluate("test") > 0.6  # one in four by chance
+    assert history["epoch"] == list(range(12)) and loader.epoch == 12
+    assert len({len(values) for values in history.values()}) == 1
+
+
+def test_training_is_repeatable_and_does_not_depend_on_prefetch(data):
+    def train(prefetch):
+        model = make_model(dropout=0.5)
+        loader = kith.NeighborLoader(data, [4, 4], "train", batch_size=32, prefetch=prefetch)
+        history = kith.Trainer(model, data).fit(loader, epochs=3)
+        return history["train_loss"], model.state_dict()
+
+    losses, state = train(0)
+    other_losses, other_state = train(4)
+    assert losses == other_losses
+    assert all(np.array_equal(state[name], other_state[name]) for name in state)
+
+
+def test_patience_stops_and_brings_the_best_parameters_back(data):
+    model = make_model()
+    loader = kith.NeighborLoader(data, [4, 4], "train", batch_size=32)
+    trainer = kith.Trainer(model, data, lr=0.05)
+    history = trainer.fit(loader, epochs=60, patience=3)
+    values = history["valid_accuracy"]
+    assert len(values) < 60 and trainer.best_epoch == int(np.argmax(values)) == len(values) - 4
+    assert trainer.evaluate("valid") == max(values)
+
+
+def test_without_patience_the_last_parameters_stay(data):
+    loader = kith.NeighborLoader(data, [4, 4], "train", batch_size=32)
+    trainer = kith.Trainer(make_model(), data, lr=0.05)
+    assert trainer.evaluate("valid") != trainer.fit(loader, epochs=5)["valid_accuracy"][-1]
+    assert trainer.evaluate("valid") == pytest.approx(trainer.evaluate(data.valid))
+
+
+def test_no_validation_nodes_give_nan(arrays):
+    data = kith.Dataset.from_arrays(**{**arrays, "valid": None})
+    loader = kith.NeighborLoader(data, [2, 2], "train")
+    trainer = kith.Trainer(make_model(), data)
+    assert np.isnan(trainer.fit(loader, epochs=2, patience=1)["valid_accuracy"]).all()
+    assert trainer.best_epoch == 1
+
+
+@KINDS
+def test_state_dict_goes_round(data, kind):
+    model, other = make_model(kind), make_model(kind, seed=2)
+    state = model.state_dict()
+    assert not np.array_equal(model.inference(data), other.inference(data))
+    other.load_state_dict(state)
+    assert np.array_equal(model.inference(data), other.inference(data))
+    assert all(np.array_equal(other.state_dict()[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("name", ["GraphSAGE", "GCN"])
+def test_state_dict_fits_the_model_of_pyg(data, name):
+    torch = pytest.importorskip("torch")
+    models = pytest.importorskip("torch_geometric.nn.models")
+    model = make_model(getattr(kith.nn, name))
+    peer = getattr(models, name)(12, 16, num_layers=2, out_channels=4)
+    peer.load_state_dict({key: torch.from_numpy(value) for key, value in model.state_dict().items()})
+    with torch.no_grad():
+        logits = peer(torch.from_numpy(data.x.copy()), torch.from_numpy(data.edge_index))
+    assert np.allclose(model.inference(data), logits.numpy(), rtol=1e-4, atol=1e-5)
+    model.load_state_dict(peer.state_dict())
+
+
+def test_parameters_start_the_same_for_the_same_seed():
+    one, same, other = (make_model(seed=seed).state_dict() for seed in (4, 4, 5))
+    assert all(np.array_equal(one[name], same[name]) for name in one)
+    assert not np.array_equal(one["convs.0.lin_l.weight"], other["convs.0.lin_l.weight"])
+    assert one["convs.0.lin_l.weight"].shape == (16, 12) and one["convs.1.lin_l.bias"].shape == (4,)
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    model = make_model()
+    before = model.state_dict()
+    cut = {**before, "convs.1.lin_l.bias": np.zeros(5)}
+    lacking = {name: value for name, value in before.items() if name != "convs.0.lin_r.weight"}
+    for state, message in ((cut, "shape"), (lacking, "missing"), ({**before, "extra": 0}, "extra")):
+        with pytest.raises(ValueError, match=message):
+            model.load_state_dict({name: np.asarray(value) + 1 for name, value in state.items()})
+    assert all(np.array_equal(model.state_dict()[name], before[name]) for name in before)
+
+
+def test_roc_auc_is_the_rank_statistic(arrays):
+    data = kith.Dataset.from_arrays(**{**arrays, "y": arrays["y"] % 2})
+    model = make_model(out_channels=2)
+    trainer = kith.Trainer(model, data, metric="roc-auc")
+    logits = model.inference(data)[data.test]
+    score, label = logits[:, 1] - logits[:, 0], data.y[data.test]
+    above = (score[label == 1][:, None] > score[label == 0][None, :]).mean()
+    assert trainer.evaluate("test") == pytest.approx(above)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_layers": 0}, "num_layers"),
+        ({"num_layers": 99}, "num_layers"),
+        ({"hidden_channels": 0}, "hidden_channels"),
+        ({"in_channels": 1.5}, "in_channels"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"seed": -1}, "seed"),
+        ({"device": "tpu"}, "tpu"),
+    ],
+)
+def test_bad_model_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        make_model(**options)
+
+
+def test_a_trainer_refuses_what_does_not_fit(arrays, data):
+    loader = kith.NeighborLoader(data, [2, 2], "train")
+    with pytest.raises(ValueError, match="features"):
+        kith.Trainer(make_model(in_channels=13), data)
+    with pytest.raises(ValueError, match="classes"):
+        kith.Trainer(make_model(out_channels=3), data)
+    with pytest.raises(ValueError, match="lr"):
+        kith.Trainer(make_model(), data, lr=-1)
+    with pytest.raises(ValueError, match="f1"):
+        kith.Trainer(make_model(), data, metric="f1")
+    with pytest.raises(ValueError, match="roc-auc"):
+        kith.Trainer(make_model(), data, metric="roc-auc")
+    with pytest.raises(ValueError, match="labels"):
+        unlabelled = kith.Dataset.from_arrays(**{**arrays, "y": None})
+        kith.Trainer(make_model(), unlabelled)
+    trainer = kith.Trainer(make_model(), data)
+    with pytest.raises(ValueError, match="hops"):
+        trainer.fit(kith.NeighborLoader(data, [2], "train"), epochs=1)
+    with pytest.raises(ValueError, match="own dataset"):
+        trainer.fit(kith.NeighborLoader(kith.Dataset.from_arrays(**arrays), [2, 2]), epochs=1)
+    with pytest.raises(ValueError, match="epochs"):
+        trainer.fit(loader, epochs=0)
+    with pytest.raises(ValueError, match="patience"):
+        trainer.fit(loader, epochs=1, patience=0)
+    with pytest.raises(ValueError, match="400"):
+        trainer.evaluate([400])
+    with pytest.raises(ValueError, match="features"):
+        make_model(in_channels=13).inference(data)
+
+
+def test_an_interrupt_stops_an_epoch(data):
+    trainer = kith.Trainer(make_model(), data)
+    loader = kith.NeighborLoader(data, [2, 2], "train", batch_size=4)
+
+    def interrupt(done, of):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer._run_epoch(loader, interrupt)
+
+
+def test_progress_is_silent_when_stderr_is_no_terminal(data, capfd):
+    loader = kith.NeighborLoader(data, [2, 2], "train")
+    kith.Trainer(make_model(), data).fit(loader, epochs=1, progress=True)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("model", ["sage", "gcn"])
+def test_the_command_computes_the_same_numbers(command, data, tmp_path, model):
+    path, report = tmp_path / "graph.kith.h5", tmp_path / "report.json"
+    data.save(path)
+    options = (
+        "--layers 2 --hidden 16 --fanout 4,3 --batch-size 32 --mix 0.5 --p-intra 0.8 --epochs 4 --patience 4"
+    )
+    options += f" --model {model} --lr 0.01 --dropout 0.3 --weight-decay 0.001 --seed 7 --device cpu"
+    arguments = [command, "train", path, *options.split(), "--json", report]
+    subprocess.run(arguments, check=True, capture_output=True)
+    expected = json.loads(report.read_text())
+
+    read = kith.Dataset.open(path)
+    kind = {"sage": kith.nn.GraphSAGE, "gcn": kith.nn.GCN}[model]
+    loader = kith.NeighborLoader(read, [4, 3], "train", batch_size=32, mix=0.5, p_intra=0.8, seed=7)
+    trainer = kith.Trainer(
+        make_model(kind, dropout=0.3, seed=7), read, lr=0.01, weight_decay=0.001, device="cpu"
+    )
+    history = trainer.fit(loader, epochs=4, patience=4)
+    assert history["train_loss"] == [epoch["train_loss"] for epoch in expected["epochs"]]
+    assert history["valid_accuracy"] == [epoch["valid_accuracy"] for epoch in expected["epochs"]]
+    assert trainer.best_epoch == expected["best_epoch"]
+    assert trainer.evaluate("test") == expected["test_accuracy"]
