@@ -15,7 +15,8 @@ extern "C" void openblas_set_num_threads(int) __attribute__((weak));
 namespace kith::cpu {
 namespace {
 
-constexpr std::int64_t kProductTileRows = 512;  // packing b again costs 3 % of a 512 x 256 x 256 product
+constexpr std::int64_t kProductTileRows =
+    512;  // 256, 512, 1024 and no tiles took the same CPU time within the noise
 constexpr std::int64_t kGradientTileRows = 1024;
 constexpr std::int64_t kMaxGradientTiles = 16;  // bounds the memory of the partial sums
 constexpr std::int64_t kValuesPerTile = 1 << 14;
