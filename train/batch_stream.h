@@ -15,21 +15,20 @@ namespace kith {
 /// One batch. n inputs, E edges, L hops; ids in edge_index are local to the batch. Owns everything.
 ///
 /// Example, the batch of sampler/batch.h (root 7 hears from 3 and 9; 3 hears from 7):
-///   n_id = [7, 3, 9], edge_index = [1, 2, 0,  0, 0, 1], num_sampled_nodes = [1, 2, 0], num_sampled_edges = [2,
-///   1]
+///   n_id = [7, 3, 9], edge_index = [1, 2, 0,  0, 0, 1]
+///   num_sampled_nodes = [1, 2, 0], num_sampled_edges = [2, 1]
 struct ArrayBatch {
-  std::vector<std::int64_t> n_id;  ///< [n] global ids, roots first
-  std::vector<std::int64_t>
-      edge_index;                      ///< [2 x E] row 0: the neighbours drawn, row 1: who drew them, ascending
-  std::vector<std::int64_t> e_id;      ///< [E] dataset.edge_id, or positions in the graph's neighbour array
-  std::vector<std::int64_t> input_id;  ///< [num_roots] positions in the list of roots that the loader was given
+  std::vector<std::int64_t> n_id;               ///< [n] global ids, roots first
+  std::vector<std::int64_t> edge_index;         ///< [2 x E] the neighbours drawn; who drew them, ascending
+  std::vector<std::int64_t> e_id;               ///< [E] dataset.edge_id, or positions in the graph's array
+  std::vector<std::int64_t> input_id;           ///< [num_roots] positions in the loader's list of roots
   std::vector<std::int64_t> num_sampled_nodes;  ///< [L + 1] roots, then the nodes that each hop adds
   std::vector<std::int64_t> num_sampled_edges;  ///< [L]
-  std::vector<std::int32_t> indptr;           ///< MiniBatch::offsets; block l is a prefix of indptr and indices
-  std::vector<std::int32_t> indices;          ///< MiniBatch::sources
-  std::optional<Tensor> x;                    ///< [n x features] f32; none without features
-  std::vector<std::int64_t> labels;           ///< [n], kNoLabel = none; empty if multi-label or unlabelled
-  std::vector<std::uint8_t> label_indicator;  ///< [n x classes] if multi-label
+  std::vector<std::int32_t> indptr;             ///< MiniBatch::offsets; every block is a prefix
+  std::vector<std::int32_t> indices;            ///< MiniBatch::sources
+  std::optional<Tensor> x;                      ///< [n x features] f32; none without features
+  std::vector<std::int64_t> labels;             ///< [n], kNoLabel = none; empty if multi-label or unlabelled
+  std::vector<std::uint8_t> label_indicator;    ///< [n x classes] if multi-label
   BatchStats stats;
   double sample_seconds = 0;
 };
