@@ -1,7 +1,6 @@
 #include "partition/community_order.h"
 
 #include <algorithm>
-#include <numeric>
 #include <queue>
 #include <utility>
 

@@ -17,7 +17,8 @@
 namespace kith {
 namespace {
 
-constexpr double kCoarsening = 16;  ///< communities of one level that make one of the next
+constexpr double kCoarsening = 16;        ///< communities of one level that make one of the next
+constexpr double kCoarseImbalance = 0.3;  ///< a few large groups that differ more are of little use as a level
 
 void check_options(NodeId num_nodes, const PartitionOptions& options) {
   KITH_CHECK(options.num_communities >= 0 && options.num_communities <= std::max(num_nodes, 1), InvalidArgument,
@@ -70,8 +71,8 @@ std::vector<char> isolated_nodes(CsrView graph) {
 std::vector<std::int32_t> run_finder(CsrView graph, std::int32_t count, const PartitionOptions& options) {
   const std::int64_t size = (graph.num_nodes() + std::int64_t{count} - 1) / count;
   if (options.method == PartitionMethod::lpa) {
-    const double largest = std::min(2.0 * (1.0 + options.imbalance) * static_cast<double>(size),
-                                    static_cast<double>(graph.num_nodes()));
+    const double largest =
+        std::min((1.0 + options.imbalance) * static_cast<double>(size), static_cast<double>(graph.num_nodes()));
     report(options, "partition: label propagation on ", graph.num_nodes(), " nodes, ", graph.num_edges(),
            " adjacency entries, at most ", static_cast<std::int64_t>(largest), " nodes a community");
     return label_propagation(graph, static_cast<std::int32_t>(largest), options.seed);
@@ -114,9 +115,9 @@ bool coarsen(Level& level, Level& coarser, const PartitionOptions& options) {
   if (target < 2) return false;
   report(options, "partition: grouping ", count, " communities into ", target);
   const std::vector<std::int32_t> edge_weights = scale_weights(level.quotient.edge_weights);
-  std::vector<std::int32_t> parent =
-      metis_partition(level.quotient.view(), edge_weights, level.quotient.node_weights,
-                      {.num_parts = target, .imbalance = options.imbalance, .seed = options.seed});
+  std::vector<std::int32_t> parent = metis_partition(
+      level.quotient.view(), edge_weights, level.quotient.node_weights,
+      {.num_parts = target, .imbalance = std::min(options.imbalance, kCoarseImbalance), .seed = options.seed});
   const std::int64_t num_nodes =
       std::accumulate(level.quotient.node_weights.begin(), level.quotient.node_weights.end(), std::int64_t{0});
   set_isolated_apart(level.is_isolated, level.quotient.node_weights, (num_nodes + target - 1) / target, parent);

@@ -72,7 +72,9 @@ std::int64_t move_class(CsrView graph, std::span<const NodeId> nodes, std::uint6
   std::int64_t num_moves = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     std::int32_t& label = state.label[nodes[i]];
-    if (choice[i] == label || state.size[choice[i]] >= state.max_size) continue;
+    const std::int32_t room = state.max_size - state.size[choice[i]];
+    // Two nodes that choose each other's label would swap for ever: the second finds its label empty and stays.
+    if (choice[i] == label || room <= 0 || state.size[choice[i]] == 0) continue;
     --state.size[label];
     ++state.size[choice[i]];
     label = choice[i];

@@ -16,6 +16,8 @@
 namespace kith {
 namespace {
 
+constexpr double kMostABisection = 1.6;  ///< largest imbalance factor of one bisection
+constexpr std::int64_t kTinyPart = 8;    ///< mean nodes a part below which METIS needs care
 constexpr std::int64_t kIndexMax = std::numeric_limits<idx_t>::max();
 
 /// What METIS is shown: the nodes that have neighbours, numbered without gaps. Borrows where it can.
@@ -101,8 +103,11 @@ std::vector<idx_t> call_metis(const MetisInput& input, idx_t num_parts, const Me
   settings[METIS_OPTION_NUMBERING] = 0;
   // The C library treats seeds 0 and 1 alike, hence + 1.
   settings[METIS_OPTION_SEED] = static_cast<idx_t>(options.seed % (std::uint64_t{1} << 30)) + 1;
-  // A part can never hold more than everything; a larger factor would only overflow METIS's weights.
-  const double imbalance = std::min(options.imbalance, static_cast<double>(num_parts) - 1.0);
+  // METIS starts by bisecting, each time with the log(k)-th root of the factor; near 2 that leaves halves
+  // empty.
+  const double most = std::pow(kMostABisection, std::log(static_cast<double>(num_parts))) - 1.0;
+  const bool has_tiny_parts = input.num_nodes() < kTinyPart * static_cast<std::int64_t>(num_parts);
+  const double imbalance = has_tiny_parts ? 0.001 : std::min(options.imbalance, most);
   settings[METIS_OPTION_UFACTOR] = std::max<idx_t>(1, static_cast<idx_t>(std::lround(1000.0 * imbalance)));
 
   // METIS takes pointers to non-const but does not write through them.
@@ -183,7 +188,7 @@ std::vector<std::int32_t> metis_partition(CsrView graph, std::span<const std::in
 }
 
 std::int64_t estimate_metis_bytes(NodeId num_nodes, EdgeOffset num_edges, std::int32_t num_parts) {
-  constexpr std::int64_t kBytesPerNode = 64, kBytesPerEntry = 36, kBytesPerPart = 1024;
+  constexpr std::int64_t kBytesPerNode = 128, kBytesPerEntry = 36, kBytesPerPart = 1024;
   return kBytesPerNode * num_nodes + kBytesPerEntry * num_edges + kBytesPerPart * num_parts;
 }
 

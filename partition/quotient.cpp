@@ -47,7 +47,8 @@ Members group_by_community(std::span<const std::int32_t> community_of, std::int3
 
 std::int32_t compact_numbers(std::span<std::int32_t> community_of) {
   std::int32_t next = 0;
-  const std::size_t span = community_of.empty() ? 0 : static_cast<std::size_t>(std::ranges::max(community_of)) + 1;
+  const std::size_t span =
+      community_of.empty() ? 0 : static_cast<std::size_t>(std::ranges::max(community_of)) + 1;
   if (span <= 4 * community_of.size()) {
     std::vector<std::int32_t> number_of(span, -1);
     for (std::int32_t& c : community_of) {
