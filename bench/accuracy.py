@@ -32,8 +32,7 @@ GRAPHS = {
     ),
     "tolokers": (
         "",
-        "--hidden 256 --fanout 25,25 --lr 0.01 --weight-decay 1e-5 --metric roc-auc --epochs 100 "
-        "--patience 20",
+        "--hidden 256 --fanout 25,25 --lr 0.01 --weight-decay 1e-5 --metric roc-auc --epochs 100 --patience 20",
         {"sage": 80.6, "gcn": 74.8},
     ),
     "fb100_Cornell5": (
@@ -102,9 +101,7 @@ def main() -> int:
             command = [arguments.kith, "prepare", str(source), "-o", str(dataset)]
             subprocess.run(command + prepare_options.split(), check=True, capture_output=True)
             for model, reference in references.items():
-                row = measure(
-                    arguments.kith, dataset, model, train_options, reference, arguments.seeds
-                )
+                row = measure(arguments.kith, dataset, model, train_options, reference, arguments.seeds)
                 rows.append(row)
                 verdict = "ok" if row["passes"] else "SHORT"
                 print(f"{name} {model}: {row['mean']} of {reference}  {row['test']}  {verdict}")

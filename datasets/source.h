@@ -1,4 +1,5 @@
-// What an importer hands to prepare: edges that can be streamed as often as wanted, and node data in source order.
+// What an importer hands to prepare: edges that can be streamed as often as wanted, and node data in source
+// order.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ struct Edge {
 struct NodeData {
   std::vector<std::int64_t> original_id;  ///< [num_nodes], or empty: the id is the position
   Labels labels;
-  Splits splits;                          ///< source ids, ascending
-  std::int32_t feature_dim = 0;           ///< 0 = no features
+  Splits splits;                                ///< source ids, ascending
+  std::int32_t feature_dim = 0;                 ///< 0 = no features
   FeatureType feature_type = FeatureType::f32;  ///< as the source stores them: f32 or f16
 };
 
@@ -45,8 +46,8 @@ class Source {
   /// Streams feature rows 0..num_nodes-1 in order, feature_dim floats each.
   virtual void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>& visit) = 0;
 
-  /// True if the format itself says that every stored edge stands for both directions (METIS, symmetric mtx, npz of an
-  /// undirected graph): prepare then symmetrises without being asked.
+  /// True if the format itself says that every stored edge stands for both directions (METIS, symmetric mtx,
+  /// npz of an undirected graph): prepare then symmetrises without being asked.
   virtual bool is_undirected() const = 0;
 };
 
@@ -55,8 +56,8 @@ enum class SourceFormat : std::uint8_t { automatic, npz, ogb, planetoid, edgelis
 /// "auto", "npz", ... Throws InvalidArgument for another name.
 SourceFormat parse_source_format(std::string_view name);
 
-/// Opens `path` (a file or, for ogb and planetoid, a folder). `automatic` looks at the name, then at the first bytes.
-/// Throws IoError if the file is missing or of no known format.
+/// Opens `path` (a file or, for ogb and planetoid, a folder). `automatic` looks at the name, then at the first
+/// bytes. Throws IoError if the file is missing or of no known format.
 std::unique_ptr<Source> open_source(const std::string& path, SourceFormat format);
 
 }  // namespace kith

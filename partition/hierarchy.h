@@ -19,14 +19,15 @@ struct Hierarchy {
   std::vector<Communities> levels;  ///< in new ids, finest first
 };
 
-/// Finds communities of `graph`, groups them into coarser levels, and orders: communities that share many edges get near
-/// numbers, isolated nodes come last, and inside a community nodes of high in-degree come first (ties: lower id).
-/// graph: any adjacency (directed, self-loops and parallel edges allowed); it is symmetrised and cleaned for METIS.
-/// Deterministic for any number of threads. Throws InvalidArgument for options out of range.
+/// Finds communities of `graph`, groups them into coarser levels, and orders: communities that share many edges
+/// get near numbers, isolated nodes come last, and inside a community nodes of high in-degree come first (ties:
+/// lower id). graph: any adjacency (directed, self-loops and parallel edges allowed); it is symmetrised and
+/// cleaned for METIS. Deterministic for any number of threads. Throws InvalidArgument for options out of range.
 Hierarchy find_hierarchy(CsrView graph, const PartitionOptions& options);
 
 /// The same from given finest communities. community_of: [num_nodes], any non-negative numbers.
-Hierarchy hierarchy_from(CsrView graph, std::span<const std::int32_t> community_of, const PartitionOptions& options);
+Hierarchy hierarchy_from(CsrView graph, std::span<const std::int32_t> community_of,
+                         const PartitionOptions& options);
 
 /// The graph under new numbers, rows sorted. edge_id, if not empty ([num_edges]), is carried along in place.
 CsrGraph renumber(CsrView graph, std::span<const NodeId> old_of_new, std::vector<EdgeOffset>& edge_id);

@@ -50,7 +50,16 @@ class Kith:
         assert lines and lines[-1].startswith("kith"), result.stderr
         assert says in lines[-1], result.stderr
         # Progress may stand above the error; the error itself is the one line after it.
-        progress = ("opening", "reading", "finding", "partition", "renumbering", "writing", "drawing", "no partition")
+        progress = (
+            "opening",
+            "reading",
+            "finding",
+            "partition",
+            "renumbering",
+            "writing",
+            "drawing",
+            "no partition",
+        )
         for line in lines[:-1]:
             assert line.split(": ", 1)[-1].startswith(progress), result.stderr
         after = {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
@@ -119,7 +128,20 @@ def test_prepare_then_info_then_train(kith):
     report = json.loads(kith.ok("prepare", "g.npz", "-o", "g.kith.h5", "--communities", 2, "--json", "-"))
     assert (report["nodes"], report["edges"], report["edges_added"]) == (6, 14, 7)
     assert json.loads(kith.ok("info", "g.kith.h5", "--verify", "--json", "-"))["nodes"] == 6
-    arguments = ["--layers", 1, "--fanout", 2, "--epochs", 2, "--batch-size", 2, "--hidden", 4, "--device", "cpu"]
+    arguments = [
+        "--layers",
+        1,
+        "--fanout",
+        2,
+        "--epochs",
+        2,
+        "--batch-size",
+        2,
+        "--hidden",
+        4,
+        "--device",
+        "cpu",
+    ]
     assert "test" in kith.ok("train", "g.kith.h5", *arguments)
     assert kith.names() == ["g.kith.h5", "g.npz"]
 
@@ -290,9 +312,11 @@ def test_verify_finds_a_flipped_byte_in_any_array(kith, small, generated):
     places = []
     with h5py.File(generated) as file:
         file.visititems(
-            lambda _, item: places.append((item.id.get_offset(), item.id.get_storage_size()))
-            if isinstance(item, h5py.Dataset)
-            else None
+            lambda _, item: (
+                places.append((item.id.get_offset(), item.id.get_storage_size()))
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
         )
     places = [(offset, size) for offset, size in places if offset is not None and size > 0]
     assert len(places) >= 8
