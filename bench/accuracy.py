@@ -2,9 +2,10 @@
 
     python3 bench/accuracy.py --data FOLDER --kith build/release/kith -o bench/results/accuracy.json [NAME...]
 
-FOLDER holds <name>.npz files (cora, facebook_pagepage, tolokers, arxiv_cs_coauthor, ...). Every graph is prepared and
-trained with GraphSAGE and GCN, `--mix 1 --p-intra 0.5`, over several seeds; the mean must be at most 1.5 points below
-the reference. A graph that is not there is named and skipped. Exit code 1 if any mean falls short.
+FOLDER holds <name>.npz files (cora, facebook_pagepage, tolokers, arxiv_cs_coauthor, ...). Every graph
+is prepared and trained with GraphSAGE and GCN, `--mix 1 --p-intra 0.5`, over several seeds; the
+mean must be at most 1.5 points below the reference. A graph that is not there is named and
+skipped. Exit code 1 if any mean falls short.
 """
 
 import argparse
