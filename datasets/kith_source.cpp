@@ -51,6 +51,8 @@ class KithSource final : public StoredSource {
     buffer.flush();
   }
 
+  void release_edges() override { dataset_.graph = CsrGraph(); }
+
   void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>& visit) override {
     if (data_.feature_dim == 0) {
       return;

@@ -142,6 +142,7 @@ BuiltGraph clean(Source& source, const PrepareOptions& options, PrepareReport& r
   build.symmetrize = build.symmetrize || source.is_undirected();
   report.is_directed = !build.symmetrize;
   BuiltGraph built = build_graph(source, build);
+  source.release_edges();
   report.counts = built.counts;
   report.num_nodes = built.graph.num_nodes();
   report.num_edges = built.graph.num_edges();

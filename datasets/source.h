@@ -43,6 +43,9 @@ class Source {
   /// Streams every edge as stored, in chunks, in the same order on every call.
   virtual void for_each_edges(const std::function<void(std::span<const Edge>)>& visit) = 0;
 
+  /// Says that for_each_edges will not be called again, so that what it reads from can be given back.
+  virtual void release_edges() {}
+
   /// Streams feature rows 0..num_nodes-1 in order, feature_dim floats each.
   virtual void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>& visit) = 0;
 
