@@ -27,6 +27,8 @@ void bind_options(py::module_& module) {
   py::class_<LoaderOptions> options(module, "LoaderOptions");
   options.def(py::init<>())
       .def_readwrite("level", &LoaderOptions::level)
+      .def_readwrite("bias_level", &LoaderOptions::bias_level)
+      .def_readwrite("dependency", &LoaderOptions::dependency)
       .def_readwrite("is_group_auto", &LoaderOptions::is_group_auto)
       .def_readwrite("prefetch_depth", &LoaderOptions::prefetch_depth)
       .def_readwrite("seed", &LoaderOptions::seed)
@@ -34,23 +36,33 @@ void bind_options(py::module_& module) {
           "batch_order", [](const LoaderOptions& self) { return self.plan.batch_order.name(); },
           [](LoaderOptions& self, const std::string& text) { self.plan.batch_order = BatchOrder::parse(text); })
       .def_property(
-          "no_intra",
-          [](const LoaderOptions& self) { return self.sampler.no_intra == NoIntra::keep ? "keep" : "drop"; },
-          [](LoaderOptions& self, const std::string& name) { self.sampler.no_intra = parse_no_intra(name); });
+          "no_intra", [](const LoaderOptions& self) { return name_of(self.sampler.no_intra); },
+          [](LoaderOptions& self, const std::string& name) { self.sampler.no_intra = parse_no_intra(name); })
+      .def_property(
+          "sampler", [](const LoaderOptions& self) { return name_of(self.sampler.kind); },
+          [](LoaderOptions& self, const std::string& name) { self.sampler.kind = parse_sampler_kind(name); })
+      .def_property(
+          "mixing", [](const LoaderOptions& self) { return name_of(self.plan.mixing); },
+          [](LoaderOptions& self, const std::string& name) { self.plan.mixing = parse_mixing(name); });
   bind_field(options, "batch_size", &LoaderOptions::plan, &PlanOptions::batch_size);
   bind_field(options, "mix", &LoaderOptions::plan, &PlanOptions::mix);
   bind_field(options, "group", &LoaderOptions::plan, &PlanOptions::group);
   bind_field(options, "is_shuffled", &LoaderOptions::plan, &PlanOptions::is_shuffled);
   bind_field(options, "drop_last", &LoaderOptions::plan, &PlanOptions::drop_last);
-  bind_field(options, "fanouts", &LoaderOptions::sampler, &NeighborSamplerOptions::fanouts);
-  bind_field(options, "p_intra", &LoaderOptions::sampler, &NeighborSamplerOptions::p_intra);
-  bind_field(options, "with_replacement", &LoaderOptions::sampler, &NeighborSamplerOptions::with_replacement);
-  bind_field(options, "keep_edges", &LoaderOptions::sampler, &NeighborSamplerOptions::keep_edges);
+  bind_field(options, "rank", &LoaderOptions::plan, &PlanOptions::rank);
+  bind_field(options, "world_size", &LoaderOptions::plan, &PlanOptions::world_size);
+  bind_field(options, "fanouts", &LoaderOptions::sampler, &SamplerOptions::fanouts);
+  bind_field(options, "p_intra", &LoaderOptions::sampler, &SamplerOptions::p_intra);
+  bind_field(options, "with_replacement", &LoaderOptions::sampler, &SamplerOptions::with_replacement);
+  bind_field(options, "is_unbiased", &LoaderOptions::sampler, &SamplerOptions::is_unbiased);
+  bind_field(options, "keep_edges", &LoaderOptions::sampler, &SamplerOptions::keep_edges);
 }
 
 py::dict to_dict(const BatchStats& stats, double sample_seconds) {
   return py::dict(py::arg("roots") = stats.roots, py::arg("input_nodes") = stats.input_nodes,
-                  py::arg("edges") = stats.edges, py::arg("communities") = stats.communities,
+                  py::arg("reused_input_nodes") = stats.reused_input_nodes, py::arg("pages") = stats.pages,
+                  py::arg("edges") = stats.edges, py::arg("intra_edges") = stats.intra_edges,
+                  py::arg("communities") = stats.communities,
                   py::arg("label_entropy_bits") = stats.label_entropy_bits,
                   py::arg("sample_seconds") = sample_seconds);
 }
@@ -71,6 +83,8 @@ py::dict to_dict(ArrayBatch batch) {
   out["edge_index"] = to_array(std::move(batch.edge_index), {2, num_edges});
   out["n_id"] = to_array(std::move(batch.n_id));
   out["e_id"] = to_array(std::move(batch.e_id));
+  out["edge_weight"] =
+      batch.edge_weight.empty() ? py::none() : py::object(to_array(std::move(batch.edge_weight)));
   out["input_id"] = to_array(std::move(batch.input_id));
   out["num_sampled_nodes"] = std::move(batch.num_sampled_nodes);
   out["num_sampled_edges"] = std::move(batch.num_sampled_edges);

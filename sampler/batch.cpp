@@ -38,7 +38,10 @@ BatchStats& BatchStats::operator+=(const BatchStats& other) {
   batches += other.batches;
   roots += other.roots;
   input_nodes += other.input_nodes;
+  reused_input_nodes += other.reused_input_nodes;
+  pages += other.pages;
   edges += other.edges;
+  intra_edges += other.intra_edges;
   communities += other.communities;
   label_entropy_bits += other.label_entropy_bits;
   return *this;
@@ -57,6 +60,7 @@ BatchStats describe(const MiniBatch& batch, const Communities& communities,
                    .roots = batch.num_roots(),
                    .input_nodes = static_cast<std::int64_t>(batch.input_nodes.size()),
                    .edges = static_cast<std::int64_t>(batch.sources.size()),
+                   .intra_edges = batch.num_intra_edges,
                    .communities = std::unique(seen.begin(), seen.end()) - seen.begin()};
   seen.clear();
   for (const NodeId root : batch.roots()) {

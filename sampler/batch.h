@@ -25,8 +25,11 @@ struct MiniBatch {
   std::vector<std::int32_t> hop_bounds;  ///< [num_hops + 1], from the number of roots to num_inputs
   std::vector<std::int32_t> offsets;     ///< [hop_bounds[num_hops - 1] + 1]
   std::vector<std::int32_t> sources;     ///< [num_edges] local ids
+  std::vector<float> weights =
+      {};  ///< [num_edges] of an unbiased mean over the whole row; empty = equal shares
   std::vector<EdgeOffset>
       edges;  ///< [num_edges] positions in the graph's neighbour array; empty unless asked for
+  std::int64_t num_intra_edges = 0;  ///< edges whose ends share a community of the sampler's level
 
   std::int32_t num_hops() const { return static_cast<std::int32_t>(hop_bounds.size()) - 1; }
   std::int32_t num_roots() const { return hop_bounds.front(); }
@@ -41,10 +44,13 @@ struct MiniBatch {
 struct BatchStats {
   std::int64_t batches = 0;
   std::int64_t roots = 0;
-  std::int64_t input_nodes = 0;   ///< unique feature rows read
-  std::int64_t edges = 0;         ///< edges over all hops, as drawn (each once)
-  std::int64_t communities = 0;   ///< distinct communities among the roots
-  double label_entropy_bits = 0;  ///< of the roots' labels; sums over batches, divide by `batches`
+  std::int64_t input_nodes = 0;         ///< unique feature rows read
+  std::int64_t reused_input_nodes = 0;  ///< of them, those that the batch before had too (LocalityMeter)
+  std::int64_t pages = 0;               ///< 4 KiB pages of the feature table touched (LocalityMeter)
+  std::int64_t edges = 0;               ///< edges over all hops, as drawn (each once)
+  std::int64_t intra_edges = 0;         ///< of them, those inside a community of the sampler's level
+  std::int64_t communities = 0;         ///< distinct communities among the roots
+  double label_entropy_bits = 0;        ///< of the roots' labels; sums over batches, divide by `batches`
 
   BatchStats& operator+=(const BatchStats& other);
 };

@@ -4,40 +4,33 @@
 #include <oneapi/tbb/parallel_for.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
-#include <mutex>
 #include <utility>
 
 #include "graph/errors.h"
 #include "sampler/draw.h"
 #include "sampler/rng.h"
+#include "sampler/scratch.h"
 
 namespace kith {
 namespace {
 
-constexpr std::int32_t kMaxFanout = 1'000'000;
-constexpr std::size_t kMaxHops = 10;
-constexpr std::int32_t kChunk = 512;  ///< frontier nodes a task
+constexpr std::int32_t kChunk = 512;          ///< frontier nodes a task
+constexpr std::uint8_t kSharedVariates = 64;  ///< added to the hop: see Purpose
+constexpr std::int32_t kNodesAhead = 12;      ///< of prefetching rows and drawn neighbours
+constexpr std::int32_t kLocalIdsAhead = 24;   ///< edges
 
-void check(const NeighborSamplerOptions& options) {
-  KITH_CHECK(!options.fanouts.empty() && options.fanouts.size() <= kMaxHops, InvalidArgument,
-             "NeighborSampler: fanouts must list 1 to ", kMaxHops, " hops, got ", options.fanouts.size());
-  for (const std::int32_t fanout : options.fanouts) {
-    KITH_CHECK(fanout >= -1, InvalidArgument, "NeighborSampler: fanout must be >= -1, got ", fanout);
-    KITH_CHECK(fanout <= kMaxFanout, InvalidArgument, "NeighborSampler: fanout is too large (at most ",
-               kMaxFanout, "; -1 takes all neighbours), got ", fanout);
-  }
-  KITH_CHECK(options.p_intra >= 0.5 && options.p_intra <= 1, InvalidArgument,
-             "NeighborSampler: p_intra must be in [0.5, 1], got ", options.p_intra);
-}
-
-DrawRule rule_of(const NeighborSamplerOptions& options, std::int32_t fanout) {
-  return {.fanout = fanout,
+DrawRule rule_of(const SamplerOptions& options, std::size_t hop) {
+  if (options.kind == SamplerKind::full) return {.fanout = -1};
+  return {.fanout = options.fanouts[hop],
           .intra_weight =
               static_cast<std::uint64_t>(std::llround(options.p_intra * static_cast<double>(DrawRule::kOne))),
           .no_intra = options.no_intra,
-          .with_replacement = options.with_replacement};
+          .with_replacement = options.with_replacement,
+          .is_shared = options.kind == SamplerKind::labor,
+          .is_unbiased = options.is_unbiased};
 }
 
 void prefetch(const void* address) { __builtin_prefetch(address); }
@@ -53,107 +46,30 @@ void for_each_chunk(std::int32_t count, const Body& body) {
 
 }  // namespace
 
-NoIntra parse_no_intra(std::string_view name) {
-  if (name == "keep") return NoIntra::keep;
-  KITH_CHECK(name == "drop", InvalidArgument, "no_intra: expected keep or drop, got ", name);
-  return NoIntra::drop;
-}
-
-/// What one call of sample() works in; kept between calls, so that a batch costs no fresh pages.
-struct NeighborSampler::Scratch {
-  struct Mark {
-    std::int32_t local_id = 0;
-    std::int32_t stamp = 0;
-  };
-
-  /// Valid marks carry this call's stamp, so nothing is cleared between calls.
-  std::vector<Mark> marks;  ///< [num_nodes]
-  std::int32_t stamp = 0;
-  std::vector<DrawRow> rows;  ///< [frontier] of the present hop
-
-  void begin_batch(NodeId num_nodes) {
-    marks.resize(static_cast<std::size_t>(num_nodes));
-    if (stamp == std::numeric_limits<std::int32_t>::max()) {
-      std::fill(marks.begin(), marks.end(), Mark{});
-      stamp = 0;
-    }
-    ++stamp;
-  }
-};
-
-/// Lends scratches. A call that throws gives its scratch back too.
-class NeighborSampler::ScratchPool {
- public:
-  class Lease {
-   public:
-    explicit Lease(ScratchPool& pool) : pool_(pool), scratch_(pool.take()) {}
-    ~Lease() { pool_.give(std::move(scratch_)); }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    Scratch& operator*() { return *scratch_; }
-
-   private:
-    ScratchPool& pool_;
-    std::unique_ptr<Scratch> scratch_;
-  };
-
- private:
-  std::unique_ptr<Scratch> take() {
-    const std::lock_guard lock(mutex_);
-    if (free_.empty()) {
-      free_.reserve(++num_scratches_);  // so that giving back never allocates
-      return std::make_unique<Scratch>();
-    }
-    auto scratch = std::move(free_.back());
-    free_.pop_back();
-    return scratch;
-  }
-
-  void give(std::unique_ptr<Scratch> scratch) {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(scratch));
-  }
-
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Scratch>> free_;
-  std::size_t num_scratches_ = 0;
-};
-
 /// One call of sample(): the batch as far as it stands, and the steps of a hop.
 class NeighborSampler::BatchBuilder {
  public:
-  BatchBuilder(const NeighborSampler& sampler, Scratch& scratch, std::int32_t epoch, std::uint32_t batch_index)
+  BatchBuilder(const NeighborSampler& sampler, SamplerScratch& scratch, std::int32_t epoch,
+               std::uint32_t batch_index)
       : sampler_(sampler), scratch_(scratch), epoch_(epoch), batch_index_(batch_index) {}
 
   MiniBatch build(std::span<const NodeId> roots) {
-    scratch_.begin_batch(sampler_.graph_.num_nodes());
+    scratch_.local_ids.begin_batch(sampler_.graph_.num_nodes());
+    scratch_.local_ids.set_roots(roots);
+    batch_.input_nodes.assign(roots.begin(), roots.end());
+    batch_.hop_bounds = {static_cast<std::int32_t>(roots.size())};
     batch_.offsets = {0};
-    add_roots(roots);
-    const auto& fanouts = sampler_.options_.fanouts;
-    for (std::size_t hop = 0; hop < fanouts.size(); ++hop) {
-      const DrawRule rule = rule_of(sampler_.options_, fanouts[hop]);
+    for (std::size_t hop = 0; hop < sampler_.options_.fanouts.size(); ++hop) {
+      const DrawRule rule = rule_of(sampler_.options_, hop);
       count(rule);
       draw(rule, static_cast<std::uint8_t>(hop));
       relabel();
     }
+    batch_.num_intra_edges = num_intra_edges_;
     return std::move(batch_);
   }
 
  private:
-  void add_roots(std::span<const NodeId> roots) {
-    const NodeId num_nodes = sampler_.graph_.num_nodes();
-    batch_.input_nodes.assign(roots.begin(), roots.end());
-    for (std::size_t i = 0; i < roots.size(); ++i) {
-      KITH_CHECK(roots[i] >= 0 && roots[i] < num_nodes, InvalidArgument,
-                 "NeighborSampler: roots must be in [0, ", num_nodes, "), got ", roots[i]);
-      Scratch::Mark& mark = scratch_.marks[static_cast<std::size_t>(roots[i])];
-      KITH_CHECK(mark.stamp != scratch_.stamp, InvalidArgument, "NeighborSampler: root ", roots[i],
-                 " comes twice in one batch");
-      mark = {static_cast<std::int32_t>(i), scratch_.stamp};
-    }
-    batch_.hop_bounds = {static_cast<std::int32_t>(roots.size())};
-  }
-
   /// Looks up the rows of the frontier and appends their offsets.
   void count(const DrawRule& rule) {
     first_ = static_cast<std::int32_t>(batch_.offsets.size()) - 1;
@@ -164,7 +80,7 @@ class NeighborSampler::BatchBuilder {
     const NodeId* const frontier = batch_.input_nodes.data() + first_;
     for_each_chunk(num_frontier, [&](std::int32_t begin, std::int32_t end) {
       for (std::int32_t i = begin; i < end; ++i) {
-        if (i + kAhead < end) sampler_.prefetch_row(frontier[i + kAhead]);
+        if (i + kNodesAhead < end) sampler_.prefetch_row(frontier[i + kNodesAhead]);
         const DrawRow row = sampler_.row_of(frontier[i]);
         scratch_.rows[static_cast<std::size_t>(i)] = row;
         counts[i] = num_drawn(rule, row);
@@ -183,42 +99,59 @@ class NeighborSampler::BatchBuilder {
   /// Fills in the global ids of the drawn sources. Positions are drawn a few nodes before their ids are read,
   /// so the reads find their cache lines on the way.
   void draw(const DrawRule& rule, std::uint8_t hop) {
-    const NeighborSamplerOptions& options = sampler_.options_;
-    batch_.sources.resize(static_cast<std::size_t>(batch_.offsets.back()));
-    if (options.keep_edges) batch_.edges.resize(batch_.sources.size());
+    const SamplerOptions& options = sampler_.options_;
+    const auto num_edges = static_cast<std::size_t>(batch_.offsets.back());
+    batch_.sources.resize(num_edges);
+    if (options.keep_edges) batch_.edges.resize(num_edges);
+    if (options.is_unbiased) batch_.weights.resize(num_edges);
     const std::int32_t num_frontier = batch_.hop_bounds.back() - first_;
     const std::int32_t* const offsets = batch_.offsets.data() + first_;
+    const NodeId* const frontier = batch_.input_nodes.data() + first_;
+    const RngStream own{options.seed, batch_index_, epoch_, hop};
+    const RngStream shared{options.seed, batch_index_, epoch_,
+                           static_cast<std::uint8_t>(kSharedVariates + hop)};
     for_each_chunk(num_frontier, [&](std::int32_t begin, std::int32_t end) {
-      ChosenSet chosen;
-      for (std::int32_t i = begin; i < end + kAhead; ++i) {
+      Drawer drawer(rule, sampler_.graph_.neighbors, shared);
+      std::int64_t num_intra = 0;
+      for (std::int32_t i = begin; i < end + kNodesAhead; ++i) {
         if (i < end) {
-          const auto node =
-              static_cast<std::uint32_t>(batch_.input_nodes[static_cast<std::size_t>(first_ + i)]);
           const DrawRow& row = scratch_.rows[static_cast<std::size_t>(i)];
-          Rng rng(options.seed, node, batch_index_, epoch_, hop);
+          Rng rng = own(static_cast<std::uint32_t>(frontier[i]));
           std::int32_t* const out = batch_.sources.data() + offsets[i];
           const std::int32_t count = offsets[i + 1] - offsets[i];
-          draw_positions(rule, row, count, rng, chosen, out);
+          drawer.draw(row, count, rng, out);
+          if (rule.is_unbiased) {
+            drawer.weigh(row, {out, static_cast<std::size_t>(count)}, batch_.weights.data() + offsets[i]);
+          }
           for (std::int32_t e = 0; e < count; ++e) {
             prefetch(sampler_.graph_.neighbors.data() + row.begin + out[e]);
           }
         }
-        if (const std::int32_t done = i - kAhead; done >= begin) {
-          read_sources(scratch_.rows[static_cast<std::size_t>(done)].begin, offsets[done], offsets[done + 1]);
+        if (const std::int32_t done = i - kNodesAhead; done >= begin) {
+          num_intra +=
+              read_sources(scratch_.rows[static_cast<std::size_t>(done)], offsets[done], offsets[done + 1]);
         }
       }
+      num_intra_edges_ += num_intra;
     });
   }
 
-  /// Turns positions in one row into global ids, and keeps the edges if asked to.
-  void read_sources(EdgeOffset row_begin, std::int32_t begin, std::int32_t end) {
-    const NodeId* const row = sampler_.graph_.neighbors.data() + row_begin;
+  /// Turns positions in one row into global ids, and keeps the edges if asked to. Returns how many lie inside
+  /// the row's community.
+  std::int32_t read_sources(const DrawRow& row, std::int32_t begin, std::int32_t end) {
+    const NodeId* const ids = sampler_.graph_.neighbors.data() + row.begin;
     std::int32_t* const sources = batch_.sources.data();
     if (sampler_.options_.keep_edges) {
-      for (std::int32_t e = begin; e < end; ++e)
-        batch_.edges[static_cast<std::size_t>(e)] = row_begin + sources[e];
+      for (std::int32_t e = begin; e < end; ++e) {
+        batch_.edges[static_cast<std::size_t>(e)] = row.begin + sources[e];
+      }
     }
-    for (std::int32_t e = begin; e < end; ++e) sources[e] = row[sources[e]];
+    std::int32_t num_intra = 0;
+    for (std::int32_t e = begin; e < end; ++e) {
+      num_intra += row.is_inside(sources[e]) ? 1 : 0;
+      sources[e] = ids[sources[e]];
+    }
+    return num_intra;
   }
 
   /// Gives the new nodes of this hop local ids in order of first appearance.
@@ -230,36 +163,33 @@ class NeighborSampler::BatchBuilder {
     batch_.input_nodes.resize(static_cast<std::size_t>(known) + static_cast<std::size_t>(most));
     std::int32_t* const sources = batch_.sources.data();
     NodeId* const nodes = batch_.input_nodes.data();
-    Scratch::Mark* const marks = scratch_.marks.data();
+    LocalIds& local_ids = scratch_.local_ids;
     std::int32_t next = known;
     for (std::int32_t e = begin; e < end; ++e) {
-      if (e + kMarksAhead < end) prefetch(marks + sources[e + kMarksAhead]);
+      if (e + kLocalIdsAhead < end) local_ids.prefetch(sources[e + kLocalIdsAhead]);
       const NodeId node = sources[e];
-      Scratch::Mark& mark = marks[node];
-      if (mark.stamp != scratch_.stamp) {
-        mark = {next, scratch_.stamp};
-        nodes[next++] = node;
-      }
-      sources[e] = mark.local_id;
+      const std::int32_t local_id = local_ids.get_or_set(node, next);
+      if (local_id == next) nodes[next++] = node;
+      sources[e] = local_id;
     }
     batch_.input_nodes.resize(static_cast<std::size_t>(next));
     batch_.hop_bounds.push_back(next);
   }
 
-  static constexpr std::int32_t kAhead = 12;       ///< nodes
-  static constexpr std::int32_t kMarksAhead = 24;  ///< edges
-
   const NeighborSampler& sampler_;
-  Scratch& scratch_;
+  SamplerScratch& scratch_;
   std::int32_t epoch_;
   std::uint32_t batch_index_;
   std::int32_t first_ = 0;  ///< local id of the first node of the frontier
+  std::atomic<std::int64_t> num_intra_edges_ = 0;
   MiniBatch batch_;
 };
 
-NeighborSampler::NeighborSampler(CsrView graph, const Communities& communities, NeighborSamplerOptions options)
+NeighborSampler::NeighborSampler(CsrView graph, const Communities& communities, SamplerOptions options)
     : graph_(graph), options_(std::move(options)), scratch_(std::make_unique<ScratchPool>()) {
-  check(options_);
+  check_sampler_options(options_);
+  KITH_CHECK(options_.kind != SamplerKind::cluster, InvalidArgument,
+             "NeighborSampler: expected the sampler neighbor, labor or full, got cluster");
   KITH_CHECK(communities.num_nodes() == graph.num_nodes(), InvalidArgument, "NeighborSampler: the graph has ",
              graph.num_nodes(), " nodes, the communities cover ", communities.num_nodes());
   intra_.resize(static_cast<std::size_t>(graph.num_nodes()));

@@ -10,8 +10,9 @@
 
 namespace kith {
 
-/// What a stream of draws is for; keeps the streams of one seed apart. Values below 128 are hops of a sampler.
-enum class Purpose : std::uint8_t { community_order = 128, root_order = 129, batch_order = 130 };
+/// What a stream of draws is for; keeps the streams of one seed apart. Values below 64 are the hops of a
+/// sampler, 64 to 127 the variates that the nodes of such a hop share.
+enum class Purpose : std::uint8_t { community_order = 128, root_order = 129, batch_order = 130, leak = 131 };
 
 inline constexpr std::int32_t kMaxEpoch = (1 << 24) - 1;  ///< the epoch shares a counter word with the purpose
 
@@ -53,7 +54,21 @@ class Rng {
     return static_cast<std::uint32_t>(product >> 32);
   }
 
-  /// The same for 64-bit bounds.
+  /// True with probability share / total, exactly; 0 <= share <= total < 2^62, total > 0. Compares a uniform
+  /// real, read 32 bits at a time, with the quotient: nearly always one word.
+  bool chance(std::uint64_t share, std::uint64_t total) {
+    assert(total > 0 && share <= total);
+    Uint128 rest = share;
+    while (true) {
+      rest <<= 32;  // the quotient in units of the present word's last place, times total
+      const Uint128 low = static_cast<Uint128>(next32()) * total;
+      if (low + total <= rest) return true;
+      if (low >= rest) return false;
+      rest -= low;
+    }
+  }
+
+  /// The same as bounded32 for 64-bit bounds.
   std::uint64_t bounded64(std::uint64_t bound) {
     assert(bound > 0);
     Uint128 product = static_cast<Uint128>(next64()) * bound;
@@ -72,6 +87,18 @@ class Rng {
   r123::Philox4x32::ctr_type counter_;
   r123::Philox4x32::ctr_type block_{};
   unsigned next_ = kWords;
+};
+
+/// The streams of all nodes for one purpose: stream(node) draws as node does.
+struct RngStream {
+  std::uint64_t seed = 0;
+  std::uint32_t batch = 0;
+  std::int32_t epoch = 0;
+  std::uint8_t purpose = 0;
+
+  Rng operator()(std::uint32_t node) const { return {seed, node, batch, epoch, purpose}; }
+  /// The first 64 bits of node's stream.
+  std::uint64_t first64(std::uint32_t node) const { return (*this)(node).next64(); }
 };
 
 /// Puts `values` into uniformly random order (Fisher-Yates).

@@ -72,6 +72,7 @@ ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sample
     for (EdgeOffset& edge : batch.edges) edge = dataset.edge_id[static_cast<std::size_t>(edge)];
   }
   out.e_id = std::move(batch.edges);
+  out.edge_weight = std::move(batch.weights);
   out.indptr = std::move(batch.offsets);
   out.indices = std::move(batch.sources);
   out.stats = sampled.stats;
@@ -81,7 +82,8 @@ ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sample
 
 BatchStream::BatchStream(const Loader& loader, const Dataset& dataset, Backend& backend, std::int32_t epoch,
                          std::size_t first)
-    : plan_(loader.plan(epoch)),
+    : meter_(dataset.num_nodes(), dataset.features.view().row_bytes()),
+      plan_(loader.plan(epoch)),
       batches_(
           std::min(first, plan_.size()), plan_.size(),
           static_cast<std::size_t>(loader.options().prefetch_depth),
@@ -89,5 +91,11 @@ BatchStream::BatchStream(const Loader& loader, const Dataset& dataset, Backend& 
             return collate(dataset, backend, loader.sample(plan_, epoch, i), plan_.positions(i));
           },
           num_workers(loader)) {}
+
+std::optional<ArrayBatch> BatchStream::next() {
+  std::optional<ArrayBatch> batch = batches_.next();
+  if (batch) meter_.add(std::span<const std::int64_t>(batch->n_id), batch->stats);
+  return batch;
+}
 
 }  // namespace kith

@@ -7,6 +7,7 @@
 
 #include "graph/dataset.h"
 #include "kernels/backend.h"
+#include "sampler/locality_meter.h"
 #include "train/loader.h"
 #include "train/prefetcher.h"
 
@@ -20,6 +21,7 @@ namespace kith {
 struct ArrayBatch {
   std::vector<std::int64_t> n_id;               ///< [n] global ids, roots first
   std::vector<std::int64_t> edge_index;         ///< [2 x E] the neighbours drawn; who drew them, ascending
+  std::vector<float> edge_weight;               ///< [E] of an unbiased mean, see MiniBatch::weights; or empty
   std::vector<std::int64_t> e_id;               ///< [E] dataset.edge_id, or positions in the graph's array
   std::vector<std::int64_t> input_id;           ///< [num_roots] positions in the loader's list of roots
   std::vector<std::int64_t> num_sampled_nodes;  ///< [L + 1] roots, then the nodes that each hop adds
@@ -34,7 +36,7 @@ struct ArrayBatch {
 };
 
 /// Turns a sampled batch into arrays. positions: [num_roots] where each root stood. The batch must hold its
-/// edges (NeighborSamplerOptions::keep_edges). Safe to call from several threads at once.
+/// edges (SamplerOptions::keep_edges). Safe to call from several threads at once.
 ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sampled,
                    std::span<const std::int64_t> positions);
 
@@ -47,9 +49,10 @@ class BatchStream {
               std::size_t first);
 
   /// The next batch, or nothing after the last one.
-  std::optional<ArrayBatch> next() { return batches_.next(); }
+  std::optional<ArrayBatch> next();
 
  private:
+  LocalityMeter meter_;
   Plan plan_;
   Prefetcher<ArrayBatch> batches_;
 };

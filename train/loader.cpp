@@ -24,36 +24,54 @@ std::int32_t cache_sized_group(const Dataset& dataset, const Communities& commun
   return static_cast<std::int32_t>(std::clamp(group, 1.0, std::max(1.0, communities.num_communities() * 1.0)));
 }
 
-LoaderOptions resolve(LoaderOptions options, const Dataset& dataset, const Communities& communities) {
+LoaderOptions resolve(LoaderOptions options, const Dataset& dataset) {
   KITH_CHECK(options.prefetch_depth >= 0 && options.prefetch_depth <= 1024, InvalidArgument,
              "Loader: prefetch depth must be in [0, 1024], got ", options.prefetch_depth);
+  KITH_CHECK(options.dependency > 0, InvalidArgument, "Loader: dependency must be > 0, got ",
+             options.dependency);
+  KITH_CHECK(options.bias_level >= -1, InvalidArgument, "Loader: bias level must be >= -1, got ",
+             options.bias_level);
   options.plan.seed = options.seed;
   options.sampler.seed = options.seed;
-  if (options.is_group_auto) options.plan.group = cache_sized_group(dataset, communities);
+  options.plan.is_batch_per_run = options.sampler.kind == SamplerKind::cluster;
+  // Cluster-GCN's batches are the plan's super-communities.
+  if (options.bias_level < 0 || options.plan.is_batch_per_run) options.bias_level = options.level;
+  if (options.is_group_auto) {
+    options.plan.group = cache_sized_group(dataset, dataset.communities(options.level));
+  }
   return options;
+}
+
+std::span<const Communities> levels_from(const Dataset& dataset, std::int32_t level) {
+  dataset.communities(level);  // throws if there is no such level
+  return std::span(dataset.levels).subspan(static_cast<std::size_t>(level));
 }
 
 }  // namespace
 
 Loader::Loader(const Dataset& dataset, std::vector<NodeId> roots, LoaderOptions options)
     : dataset_(dataset),
-      communities_(dataset.communities(options.level)),
+      levels_(levels_from(dataset, options.level)),
       roots_(std::move(roots)),
-      options_(resolve(std::move(options), dataset, communities_)),
-      sampler_(dataset.graph.view(), communities_, options_.sampler),
+      options_(resolve(std::move(options), dataset)),
+      sampler_(dataset.graph.view(), dataset.communities(options_.bias_level), options_.sampler),
       num_batches_(plan(0).size()) {}
 
 Plan Loader::plan(std::int32_t epoch) const {
   PlanOptions options = options_.plan;
   options.epoch = epoch;
-  return make_plan(roots_, communities_, options);
+  return make_plan(roots_, levels_, options);
 }
 
 SampledBatch Loader::sample(const Plan& plan, std::int32_t epoch, std::size_t index) const {
   const Stopwatch watch;
   SampledBatch out{.index = index, .batch = {}, .stats = {}, .sample_seconds = 0};
-  out.batch = sampler_.sample(plan[index], epoch, static_cast<std::int64_t>(index));
-  out.stats = describe(out.batch, communities_, dataset_.labels.of_node);
+  // A batch draws alike whichever rank makes it, and whenever; dependent ones, as those beside them in the
+  // stream.
+  const std::int64_t draws =
+      options_.dependency == 1 ? plan.id(index) : static_cast<std::int64_t>(index) / options_.dependency;
+  out.batch = sampler_.sample(plan[index], epoch, draws);
+  out.stats = describe(out.batch, communities(), dataset_.labels.of_node);
   out.sample_seconds = watch.seconds();
   return out;
 }

@@ -3,24 +3,27 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "graph/dataset.h"
 #include "sampler/batch.h"
-#include "sampler/neighbor_sampler.h"
 #include "sampler/plan.h"
+#include "sampler/sampler.h"
 #include "train/prefetcher.h"
 
 namespace kith {
 
-/// How batches are made; see PlanOptions and NeighborSamplerOptions. The seeds inside are overwritten by
-/// `seed`.
+/// How batches are made; see PlanOptions and SamplerOptions. The seeds inside are overwritten by `seed`, and a
+/// plan for SamplerKind::cluster is one batch a super-community.
 struct LoaderOptions {
   PlanOptions plan;
-  NeighborSamplerOptions sampler;
-  std::int32_t level = 0;      ///< community level of plan and bias, 0 = finest
-  bool is_group_auto = false;  ///< sizes a super-community so that its feature rows fill the last-level cache
+  SamplerOptions sampler;
+  std::int32_t level = 0;        ///< community level of the plan, 0 = finest
+  std::int32_t bias_level = -1;  ///< community level that p_intra speaks of; -1 = the plan's
+  std::int32_t dependency = 1;   ///< consecutive batches that draw with the same random numbers, > 0
+  bool is_group_auto = false;    ///< sizes a super-community so that its feature rows fill the last-level cache
   std::int32_t prefetch_depth = 2;  ///< batches made ahead, >= 0
   std::uint64_t seed = 0;
 };
@@ -41,6 +44,8 @@ class Loader {
 
   /// Pure function of the options and the epoch.
   Plan plan(std::int32_t epoch) const;
+  /// Batches of an epoch. May differ by a few from epoch to epoch where batches are whole communities and
+  /// `mixing` is balanced; then it is that of epoch 0.
   std::size_t num_batches() const { return num_batches_; }
 
   /// The batches of `plan` from `first` on, in order; `plan` must be this epoch's and outlive the stream.
@@ -48,15 +53,15 @@ class Loader {
                                                    std::size_t first = 0) const;
   SampledBatch sample(const Plan& plan, std::int32_t epoch, std::size_t index) const;
 
-  const LoaderOptions& options() const { return options_; }  ///< with `group` resolved
-  const Communities& communities() const { return communities_; }
+  const LoaderOptions& options() const { return options_; }           ///< with everything resolved
+  const Communities& communities() const { return levels_.front(); }  ///< of the plan
 
  private:
   const Dataset& dataset_;
-  const Communities& communities_;
+  std::span<const Communities> levels_;  ///< of the dataset, from the plan's on
   std::vector<NodeId> roots_;
   LoaderOptions options_;
-  NeighborSampler sampler_;
+  Sampler sampler_;
   std::size_t num_batches_;
 };
 

@@ -31,7 +31,7 @@ BatchAdjacency take_mean_adjacency(MiniBatch& batch) {
   return {.hop_bounds = batch.hop_bounds,
           .offsets = std::exchange(batch.offsets, {}),
           .sources = std::exchange(batch.sources, {}),
-          .weights = {}};
+          .weights = std::exchange(batch.weights, {})};
 }
 
 BatchAdjacency make_gcn_adjacency(const MiniBatch& batch, CsrView graph) {
@@ -49,10 +49,11 @@ BatchAdjacency make_gcn_adjacency(const MiniBatch& batch, CsrView graph) {
     out.offsets[row + 1] = next + count + 1;
     out.sources[next] = row;
     out.weights[next++] = gcn_weight(graph, target, target);
-    const float scale =
-        count == 0 ? 0.0F : static_cast<float>(graph.degree(target)) / static_cast<float>(count);
+    const auto degree = static_cast<float>(graph.degree(target));
     for (std::int32_t edge = begin; edge < begin + count; ++edge, ++next) {
       const std::int32_t source = batch.sources[edge];
+      const float scale =
+          batch.weights.empty() ? degree / static_cast<float>(count) : degree * batch.weights[edge];
       out.sources[next] = source;
       out.weights[next] = scale * gcn_weight(graph, batch.input_nodes[source], target);
     }

@@ -23,13 +23,15 @@ struct BatchAdjacency {
   WeightedBlock block(std::int32_t layer) const;
 };
 
-/// Takes the batch's adjacency over, for mean aggregation. Leaves batch.offsets and batch.sources empty.
+/// Takes the batch's adjacency over, for mean aggregation (by the batch's weights if it has some). Leaves
+/// batch.offsets, batch.sources and batch.weights empty.
 BatchAdjacency take_mean_adjacency(MiniBatch& batch);
 
 /// Adds a self-loop to every destination v and the weights (deg = in-degree in the whole graph, s_v =
 /// neighbours drawn)
 ///   of an edge u -> v: (deg_v / s_v) / sqrt((deg_u + 1) (deg_v + 1)),   of the loop: 1 / (deg_v + 1),
-/// so that under uniform sampling the sum is an unbiased estimate of GCN's (Kipf & Welling 2017, eq. 2).
+/// so that under uniform sampling the sum is an unbiased estimate of GCN's (Kipf & Welling 2017, eq. 2). The
+/// batch's weights, if it has some, take the place of 1 / s_v.
 BatchAdjacency make_gcn_adjacency(const MiniBatch& batch, CsrView graph);
 
 /// The whole graph with self-loops and GCN's weights, for layer-wise evaluation.

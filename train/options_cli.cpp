@@ -44,8 +44,6 @@ std::vector<std::int32_t> parse_fanouts(const std::string& text) {
 
 RunOptions TrainingFlags::resolve() const {
   RunOptions options = run;
-  KITH_CHECK(sampler == "neighbor", InvalidArgument, "--sampler: this version has neighbor, got '", sampler,
-             "'");
   KITH_CHECK(stage == "none", InvalidArgument,
              "--stage: this version has none (features stay in host memory), got '", stage, "'");
   KITH_CHECK(features == "map" || features == "load", InvalidArgument,
@@ -55,6 +53,8 @@ RunOptions TrainingFlags::resolve() const {
   options.loader.sampler.fanouts =
       fanout.empty() ? default_fanouts(options.model.num_layers) : parse_fanouts(fanout);
   options.loader.sampler.no_intra = parse_no_intra(no_intra);
+  options.loader.sampler.kind = parse_sampler_kind(sampler);
+  options.loader.plan.mixing = parse_mixing(mixing);
   options.loader.plan.batch_order = BatchOrder::parse(batch_order);
   options.loader.is_group_auto = group == "auto";
   options.loader.plan.group = group == "auto" ? 0 : parse_whole_number<std::int32_t>(group, "--group");
@@ -82,6 +82,11 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("--group", flags.group, "Communities mixed together, as a count or 'auto'; 0 = as --mix says")
       ->group(batches);
   app.add_option(
+         "--mixing", flags.mixing,
+         "What --mix is a share of: communities (random ones), nested (neighbouring ones), balanced (roots, in "
+         "whole communities) or leaky (roots, shuffled over the epoch)")
+      ->group(batches);
+  app.add_option(
          "--p-intra", run.loader.sampler.p_intra,
          "Weight of an edge inside a community against 1 - p for one that leaves it, 0.5 (uniform) .. 1")
       ->group(batches);
@@ -89,11 +94,23 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
          "--no-intra", flags.no_intra,
          "At --p-intra 1, a node with no neighbour inside keeps uniform draws or drops them: keep or drop")
       ->group(batches);
+  app.add_flag("--unbiased", run.loader.sampler.is_unbiased,
+               "Weigh the drawn edges so that --p-intra does not shift the mean of a neighbourhood")
+      ->group(batches);
   app.add_flag("--replace", run.loader.sampler.with_replacement, "Draw neighbours with replacement")
       ->group(batches);
   app.add_option("--level", run.loader.level, "Community level of both knobs, 0 = finest")->group(batches);
+  app.add_option("--bias-level", run.loader.bias_level, "Community level of --p-intra; -1 = as --level says")
+      ->group(batches);
   app.add_option("--batch-order", flags.batch_order, "shuffled, window:K or sequential")->group(batches);
-  app.add_option("--sampler", flags.sampler, "neighbor")->group(batches);
+  app.add_option(
+         "--sampler", flags.sampler,
+         "neighbor, labor (LABOR-0: nodes of a hop share their draws), cluster (Cluster-GCN: the sub-graph of "
+         "a super-community; --batch-size, --fanout's values and --p-intra do not count) or full (all "
+         "neighbours)")
+      ->group(batches);
+  app.add_option("--dependency", run.loader.dependency, "Consecutive batches that share their draws")
+      ->group(batches);
   const auto training = "Training";
   app.add_option("--epochs", run.epochs, "At most this many")->group(training);
   app.add_option("--patience", run.patience, "Epochs without a better validation result; 0 = never stop early")

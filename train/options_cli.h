@@ -19,6 +19,7 @@ struct TrainingFlags {
   std::string model = "sage";
   std::string fanout;  ///< empty: the first `layers` of 15,10,5 (then 5s)
   std::string group = "0";
+  std::string mixing = "communities";
   std::string batch_order = "shuffled";
   std::string no_intra = "keep";
   std::string metric = "accuracy";

@@ -23,6 +23,10 @@ double per_batch(double sum, const BatchStats& stats) {
   return stats.batches == 0 ? 0 : sum / static_cast<double>(stats.batches);
 }
 
+double share(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
 Json to_json(const EpochReport& epoch) {
   const BatchStats& stats = epoch.stats;
   Json valid = std::isnan(epoch.valid_accuracy) ? Json(nullptr) : Json(epoch.valid_accuracy);
@@ -38,7 +42,10 @@ Json to_json(const EpochReport& epoch) {
             {"stall", epoch.seconds.stall}}},
           {"batches", stats.batches},
           {"input_nodes_per_batch", per_batch(static_cast<double>(stats.input_nodes), stats)},
+          {"reused_input_share", share(stats.reused_input_nodes, stats.input_nodes)},
+          {"pages_per_batch", per_batch(static_cast<double>(stats.pages), stats)},
           {"edges_per_batch", per_batch(static_cast<double>(stats.edges), stats)},
+          {"intra_edge_share", share(stats.intra_edges, stats.edges)},
           {"communities_per_batch", per_batch(static_cast<double>(stats.communities), stats)},
           {"label_entropy_bits", per_batch(stats.label_entropy_bits, stats)},
           // Compute reads the feature table in place: no bytes are moved and there is no fast tier to hit.
@@ -60,7 +67,7 @@ Json describe_dataset(const Dataset& dataset, const LoaderOptions& loader) {
 
 Json to_json(const RunOptions& options) {
   const PlanOptions& plan = options.loader.plan;
-  const NeighborSamplerOptions& sampler = options.loader.sampler;
+  const SamplerOptions& sampler = options.loader.sampler;
   return {{"model", name_of(options.model.kind)},
           {"layers", options.model.num_layers},
           {"hidden", options.model.hidden_channels},
@@ -68,12 +75,16 @@ Json to_json(const RunOptions& options) {
           {"batch_size", plan.batch_size},
           {"mix", plan.mix},
           {"group", plan.group},
+          {"mixing", name_of(plan.mixing)},
           {"p_intra", sampler.p_intra},
-          {"no_intra", sampler.no_intra == NoIntra::keep ? "keep" : "drop"},
+          {"no_intra", name_of(sampler.no_intra)},
+          {"unbiased", sampler.is_unbiased},
           {"replace", sampler.with_replacement},
           {"level", options.loader.level},
+          {"bias_level", options.loader.bias_level},
           {"batch_order", plan.batch_order.name()},
-          {"sampler", "neighbor"},
+          {"sampler", name_of(sampler.kind)},
+          {"dependency", options.loader.dependency},
           {"epochs", options.epochs},
           {"patience", options.patience},
           {"lr", options.trainer.adam.lr},

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "sampler/locality_meter.h"
 #include "train/stopwatch.h"
 
 namespace kith {
@@ -38,13 +39,15 @@ EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
   Prefetcher<StagedBatch> batches(
       0, plan.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
       [&](std::size_t i) { return staging_->stage(loader.sample(plan, epoch, i)); });
+  LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
   double loss = 0;
   std::int64_t counted = 0;
   while (true) {
     const Stopwatch stall_watch;
-    const std::optional<StagedBatch> batch = batches.next();
+    std::optional<StagedBatch> batch = batches.next();
     report.seconds.stall += stall_watch.seconds();
     if (!batch) break;
+    meter.add(std::span<const NodeId>(batch->input_nodes), batch->stats);
     const Stopwatch compute_watch;
     const ForwardPass pass = model_.forward(batch->adjacency, batch->features, batch->input_nodes, ++step_);
     const LossResult result =

@@ -63,7 +63,7 @@ const World& world() {
 }
 
 /// Throws unless every kept edge is an edge of the graph, none comes twice, and every count is the fanout's.
-void verify(const MiniBatch& batch, const NeighborSamplerOptions& options) {
+void verify(const MiniBatch& batch, const SamplerOptions& options) {
   const CsrView graph = world().graph.view();
   for (std::size_t hop = 0; hop < options.fanouts.size(); ++hop) {
     for (std::int32_t i = hop == 0 ? 0 : batch.hop_bounds[hop - 1]; i < batch.hop_bounds[hop]; ++i) {
@@ -95,7 +95,7 @@ void BM_NeighborSampler(benchmark::State& state) {
                                   static_cast<std::size_t>(state.range(0)));
   const auto group = static_cast<std::int32_t>(state.range(2));
   const Plan plan = make_plan(world().roots, world().communities, {.mix = 1, .group = group, .seed = kSeed});
-  NeighborSamplerOptions options{
+  SamplerOptions options{
       .p_intra = static_cast<double>(state.range(1)) / 100, .keep_edges = true, .seed = kSeed};
   verify(NeighborSampler(world().graph.view(), world().communities, options).sample(plan[0], 0, 0), options);
 

@@ -73,19 +73,26 @@ class Dataset:
 class LoaderOptions:
     def __init__(self) -> None: ...
     level: int
+    bias_level: int
+    dependency: int
     is_group_auto: bool
     prefetch_depth: int
     seed: int
     batch_order: str
     no_intra: str
+    sampler: str
+    mixing: str
     batch_size: int
     mix: float
     group: int
     is_shuffled: bool
     drop_last: bool
+    rank: int
+    world_size: int
     fanouts: list[int]
     p_intra: float
     with_replacement: bool
+    is_unbiased: bool
     keep_edges: bool
 
 class Backend:

@@ -53,7 +53,10 @@ class Batch:
     indices: npt.NDArray[np.int32]
     """[E] local ids, as row 0 of edge_index."""
     stats: dict[str, float]
-    """roots, input_nodes, edges, communities and label_entropy_bits (both of the roots), sample_seconds."""
+    """roots, communities and label_entropy_bits (both of the roots), input_nodes, reused_input_nodes (that the
+    batch before had too), pages (of 4 KiB, of the feature table), edges, intra_edges, sample_seconds."""
+    edge_weight: npt.NDArray[np.float32] | None = None
+    """[E] with unbiased=True: the weighted sum over a node's edges estimates the mean over its neighbours."""
 
     @property
     def batch_size(self) -> int:
@@ -113,11 +116,20 @@ class NeighborLoader:
     replace: draw with replacement. transform: called with every batch, its result is handed out.
     batch_size: roots a batch. mix: share of the communities that are mixed, 0 (one at a time) to 1 (uniform).
     group: communities mixed, as a count, in place of `mix`; "auto" fills the last-level cache.
+    mixing: what `mix` is a share of: "communities" (random ones), "nested" (communities that are neighbours at
+    the coarser levels), "balanced" (roots, in whole communities), "leaky" (roots, shuffled over the epoch).
     p_intra: weight of an edge inside a community against 1 - p_intra for one that leaves it; 0.5 = uniform.
     no_intra: at p_intra=1, a node without a neighbour inside draws outside ("keep") or none ("drop").
-    level: community level of both knobs, 0 = finest.
+    unbiased: give each edge a weight (`edge_weight`) that takes p_intra's bias out of a node's mean.
+    level, bias_level: community level of `mix` and of `p_intra` (None: the same), 0 = finest.
+    sampler: "neighbor"; "labor" (LABOR-0, arXiv 2210.13339: nodes of a hop share their draws); "cluster"
+    (Cluster-GCN, arXiv 1905.07953: a batch is the sub-graph of one super-community; of num_neighbors only the
+    length counts, batch_size and p_intra do not); "full" (all neighbours).
+    dependency: consecutive batches that share their draws (arXiv 2310.12403).
     batch_order: "shuffled", "sequential" or "window:K".
     shuffle: False takes the roots as stored, the same in every epoch. drop_last: leave out a short last batch.
+    rank, world_size: the part of an epoch that one of several processes gets: as many batches as each other, no
+    root twice, whole super-communities where they fit; together, the batches of one process.
     seed: of plan and sampler. device: where features are gathered.
     prefetch: batches made ahead, on as many threads; 0 makes each when it is asked for.
 
@@ -137,12 +149,19 @@ class NeighborLoader:
         batch_size: int = 1024,
         mix: float = 0.125,
         group: int | str | None = None,
+        mixing: str = "communities",
         p_intra: float = 0.9,
         no_intra: str = "keep",
+        unbiased: bool = False,
         level: int = 0,
+        bias_level: int | None = None,
+        sampler: str = "neighbor",
+        dependency: int = 1,
         batch_order: str = "shuffled",
         shuffle: bool = True,
         drop_last: bool = False,
+        rank: int = 0,
+        world_size: int = 1,
         seed: int = 0,
         device: str = "cpu",
         prefetch: int = 2,
@@ -162,7 +181,15 @@ class NeighborLoader:
             options.group = integer("group", group, 1)
         options.p_intra = number("p_intra", p_intra)
         options.no_intra = no_intra
+        options.mixing = mixing
+        options.sampler = sampler
+        options.is_unbiased = flag("unbiased", unbiased)
+        options.dependency = integer("dependency", dependency, 1)
+        options.world_size = integer("world_size", world_size, 1)
+        options.rank = integer("rank", rank, 0, options.world_size - 1)
         options.level = integer("level", level, 0)
+        if bias_level is not None:
+            options.bias_level = integer("bias_level", bias_level, 0)
         options.batch_order = batch_order
         options.is_shuffled = flag("shuffle", shuffle)
         options.drop_last = flag("drop_last", drop_last)

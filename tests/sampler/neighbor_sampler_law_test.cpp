@@ -15,7 +15,7 @@ namespace {
 /// Draws of the neighbours of node 0, of the star of `degree`, over `trials` batches: entry i counts node i
 /// + 1.
 std::vector<std::int64_t> inclusions(NodeId degree, const Communities& communities,
-                                     const NeighborSamplerOptions& options, int trials) {
+                                     const SamplerOptions& options, int trials) {
   const CsrGraph graph = test::star_graph(degree);
   const NeighborSampler sampler(graph.view(), communities, options);
   const std::vector<NodeId> roots = {0};

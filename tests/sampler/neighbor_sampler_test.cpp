@@ -5,6 +5,7 @@
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -31,19 +32,22 @@ void expect_equal(const MiniBatch& a, const MiniBatch& b) {
 
 /// How many neighbours the options promise for a node, counted one edge at a time.
 std::int32_t promised(const CsrGraph& graph, const Communities& communities, NodeId node, std::int32_t fanout,
-                      const NeighborSamplerOptions& options) {
+                      const SamplerOptions& options) {
   std::int32_t inside = 0;
   for (const NodeId u : graph.view().row(node))
     inside += communities.community_of(u) == communities.community_of(node);
-  std::int32_t available = graph.view().degree(node);
+  const std::int32_t degree = graph.view().degree(node);
+  std::int32_t available = degree;
   if (options.p_intra == 1 && (inside > 0 || options.no_intra == NoIntra::drop)) available = inside;
+  if (options.is_unbiased && options.p_intra == 1 && inside > 0 && inside < degree) ++available;
+  if (options.kind == SamplerKind::full || (fanout == kAll && options.is_unbiased)) return degree;
   if (fanout == kAll || available == 0) return available;
   return options.with_replacement ? fanout : std::min(fanout, available);
 }
 
 /// Everything that batch.h says about a batch. Needs keep_edges.
 void check_batch(const MiniBatch& batch, const CsrGraph& graph, const Communities& communities,
-                 const NeighborSamplerOptions& options, std::span<const NodeId> roots) {
+                 const SamplerOptions& options, std::span<const NodeId> roots) {
   ASSERT_EQ(batch.num_hops(), static_cast<std::int32_t>(options.fanouts.size()));
   ASSERT_THAT(batch.roots(), ElementsAreArray(roots));
   ASSERT_EQ(static_cast<std::size_t>(batch.hop_bounds.back()), batch.input_nodes.size());
@@ -53,6 +57,8 @@ void check_batch(const MiniBatch& batch, const CsrGraph& graph, const Communitie
   ASSERT_EQ(batch.offsets.front(), 0);
   ASSERT_EQ(static_cast<std::size_t>(batch.offsets.back()), batch.sources.size());
   ASSERT_EQ(batch.edges.size(), batch.sources.size());
+  ASSERT_EQ(batch.weights.size(), options.is_unbiased ? batch.sources.size() : 0);
+  std::int64_t num_intra = 0;
   std::int32_t known = batch.num_roots();  // nodes that have appeared so far
   for (std::size_t hop = 0; hop < options.fanouts.size(); ++hop) {
     const std::int32_t first = hop == 0 ? 0 : batch.hop_bounds[hop - 1];
@@ -66,6 +72,8 @@ void check_batch(const MiniBatch& batch, const CsrGraph& graph, const Communitie
         ASSERT_LE(batch.sources[e], known) << "local ids are to follow first appearance";
         known = std::max(known, batch.sources[e] + 1);
         drawn.insert(batch.edges[e]);
+        num_intra +=
+            communities.community_of(batch.input_nodes[batch.sources[e]]) == communities.community_of(node);
         ASSERT_GE(batch.edges[e], graph.view().offsets[node]);
         ASSERT_LT(batch.edges[e], graph.view().offsets[node + 1]);
         ASSERT_EQ(graph.view().neighbors[batch.edges[e]], batch.input_nodes[batch.sources[e]]);
@@ -76,6 +84,7 @@ void check_batch(const MiniBatch& batch, const CsrGraph& graph, const Communitie
     }
     ASSERT_EQ(known, batch.hop_bounds[hop + 1]);
   }
+  ASSERT_EQ(num_intra, batch.num_intra_edges);
 }
 
 // The example of batch.h: 7 hears from 3 and 9, 3 hears from 7.
@@ -100,16 +109,28 @@ TEST(NeighborSampler, KeepsEveryPromiseOnMessyGraphs) {
       for (const double p : {0.5, 0.7, 0.999, 1.0}) {
         for (const NoIntra no_intra : {NoIntra::keep, NoIntra::drop}) {
           for (const bool with_replacement : {false, true}) {
-            const NeighborSamplerOptions options{.fanouts = fanouts,
-                                                 .p_intra = p,
-                                                 .no_intra = no_intra,
-                                                 .with_replacement = with_replacement,
-                                                 .keep_edges = true,
-                                                 .seed = seed};
-            const NeighborSampler sampler(graph.view(), communities, options);
-            const std::vector<NodeId> roots = {5, 0, 33, 120, 121, 122, 199, 7};
-            check_batch(sampler.sample(roots, 3, 9), graph, communities, options, roots);
-            if (HasFatalFailure()) FAIL() << "p " << p << ", replacement " << with_replacement;
+            for (const SamplerKind kind : {SamplerKind::neighbor, SamplerKind::labor, SamplerKind::full}) {
+              for (const bool is_unbiased : {false, true}) {
+                if (kind != SamplerKind::neighbor && with_replacement) continue;
+                if (is_unbiased && (kind == SamplerKind::full || no_intra == NoIntra::drop)) continue;
+                if (is_unbiased && p == 1 && std::count(fanouts.begin(), fanouts.end(), 1) > 0) continue;
+                const SamplerOptions options{.kind = kind,
+                                             .fanouts = fanouts,
+                                             .p_intra = p,
+                                             .no_intra = no_intra,
+                                             .with_replacement = with_replacement,
+                                             .is_unbiased = is_unbiased,
+                                             .keep_edges = true,
+                                             .seed = seed};
+                const NeighborSampler sampler(graph.view(), communities, options);
+                const std::vector<NodeId> roots = {5, 0, 33, 120, 121, 122, 199, 7};
+                check_batch(sampler.sample(roots, 3, 9), graph, communities, options, roots);
+                if (HasFatalFailure()) {
+                  FAIL() << name_of(kind) << ", p " << p << ", replacement " << with_replacement
+                         << ", unbiased " << is_unbiased;
+                }
+              }
+            }
           }
         }
       }
@@ -249,7 +270,7 @@ TEST(NeighborSampler, KeepsItsBitsFromReleaseToRelease) {
   const std::vector<NodeId> roots = {0};
   const NeighborSampler sampler(graph.view(), Communities({0, 5, 13}, 13, "test"),
                                 {.fanouts = {6}, .p_intra = 0.75, .seed = 42});
-  EXPECT_THAT(sampler.sample(roots, 1, 2).input_nodes, ElementsAre(0, 1, 2, 4, 8, 10, 12));
+  EXPECT_THAT(sampler.sample(roots, 1, 2).input_nodes, ElementsAre(0, 3, 2, 5, 9, 11, 12));
 }
 
 TEST(NeighborSampler, RecoversFromARefusedBatch) {
@@ -284,7 +305,7 @@ TEST(NeighborSampler, RefusesABatchWithMoreEdgesThan32BitsCount) {
   }
 }
 
-std::string message_of(const NeighborSamplerOptions& options, NodeId num_covered = 200) {
+std::string message_of(const SamplerOptions& options, NodeId num_covered = 200) {
   const CsrGraph graph = test::messy_graph(8);
   try {
     const NeighborSampler sampler(graph.view(), Communities(num_covered), options);
@@ -304,15 +325,18 @@ TEST(NeighborSampler, RefusesOptionsOutOfRangeWithOneClearLine) {
   EXPECT_EQ(message_of({.p_intra = 0.4}), "NeighborSampler: p_intra must be in [0.5, 1], got 0.4");
   EXPECT_EQ(message_of({.p_intra = 1.01}), "NeighborSampler: p_intra must be in [0.5, 1], got 1.01");
   EXPECT_EQ(message_of({.p_intra = nan}), "NeighborSampler: p_intra must be in [0.5, 1], got nan");
+  EXPECT_EQ(message_of({.p_intra = 0.9, .no_intra = NoIntra::drop, .is_unbiased = true}),
+            "NeighborSampler: unbiased needs no_intra = keep, got drop");
+  EXPECT_EQ(message_of({.fanouts = {4, 1}, .p_intra = 1, .is_unbiased = true}),
+            "NeighborSampler: unbiased needs a fanout of at least 2 at p_intra = 1, got 1");
+  EXPECT_EQ(message_of({.kind = SamplerKind::labor, .with_replacement = true}),
+            "NeighborSampler: only the sampler neighbor draws with replacement, got labor");
+  EXPECT_EQ(message_of({.kind = SamplerKind::full, .is_unbiased = true}),
+            "NeighborSampler: the sampler full has no biased draws that unbiased could weigh");
+  EXPECT_EQ(message_of({.kind = SamplerKind::cluster}),
+            "NeighborSampler: expected the sampler neighbor, labor or full, got cluster");
   EXPECT_EQ(message_of({}, 199), "NeighborSampler: the graph has 200 nodes, the communities cover 199");
   EXPECT_EQ(message_of({.fanouts = std::vector<std::int32_t>(10, 1'000'000), .p_intra = 1}), "no error");
-}
-
-TEST(NoIntra, ReadsKeepAndDropOnly) {
-  EXPECT_EQ(parse_no_intra("keep"), NoIntra::keep);
-  EXPECT_EQ(parse_no_intra("drop"), NoIntra::drop);
-  EXPECT_THROW(parse_no_intra("Keep"), InvalidArgument);
-  EXPECT_THROW(parse_no_intra(""), InvalidArgument);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "graph/errors.h"
@@ -92,6 +93,34 @@ TEST(Collate, RefusesABatchWithoutItsEdges) {
   SampledBatch sampled = example();
   sampled.batch.edges.clear();
   EXPECT_THROW((void)collate(dataset, *backend, std::move(sampled), {}), InvalidArgument);
+}
+
+TEST(Collate, BringsTheWeightsOfUnbiasedDraws) {
+  const Dataset dataset = test::tiny_dataset();
+  const auto backend = make_cpu_backend();
+  SampledBatch sampled = example();
+  sampled.batch.weights = {0.75F, 0.25F, 1};
+  EXPECT_THAT(collate(dataset, *backend, std::move(sampled), {}).edge_weight, ElementsAre(0.75F, 0.25F, 1));
+  EXPECT_THAT(collate(dataset, *backend, example(), {}).edge_weight, IsEmpty());
+}
+
+// Rows of 12 bytes: the whole table is one page.
+TEST(BatchStream, AccountsForPagesAndReuse) {
+  const Dataset dataset = test::tiny_dataset();
+  std::int64_t total = 0;
+  for (std::int32_t epoch = 0; epoch < 8; ++epoch) {
+    const std::vector<ArrayBatch> batches = collect(dataset, 2, epoch);
+    ASSERT_EQ(batches.size(), 2U);
+    std::int64_t shared = 0;
+    for (const std::int64_t node : batches[1].n_id) {
+      shared += std::count(batches[0].n_id.begin(), batches[0].n_id.end(), node);
+    }
+    EXPECT_EQ(batches[0].stats.reused_input_nodes, 0);
+    EXPECT_EQ(batches[1].stats.reused_input_nodes, shared);
+    EXPECT_EQ(batches[1].stats.pages, 1);
+    total += shared;
+  }
+  EXPECT_GT(total, 0) << "no two batches shared a node, so nothing was tested";
 }
 
 TEST(BatchStream, GivesTheSameBatchesForAnyPrefetchDepth) {

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "graph/errors.h"
@@ -56,12 +59,113 @@ TEST(Loader, AutoGroupFitsTheCacheAndIsReported) {
   EXPECT_EQ(Loader(dataset, dataset.splits.train, automatic).options().plan.group, 20);
 }
 
+std::vector<MiniBatch> batches_of(const Dataset& dataset, const LoaderOptions& options,
+                                  std::int32_t epoch = 0) {
+  const Loader loader(dataset, dataset.splits.train, options);
+  const Plan plan = loader.plan(epoch);
+  std::vector<MiniBatch> all;
+  for (std::size_t i = 0; i < plan.size(); ++i) all.push_back(loader.sample(plan, epoch, i).batch);
+  return all;
+}
+
+/// Neighbours that node 0's hub draws in each batch: the hub hears from everyone and is a root of every batch.
+std::vector<std::set<NodeId>> draws_of_a_shared_node(std::int32_t dependency) {
+  Dataset dataset = test::learnable_dataset();
+  std::vector<std::pair<NodeId, NodeId>> edges;
+  for (NodeId v = 1; v < 400; ++v) {
+    edges.emplace_back(0, v);  // every root reaches the hub in its first hop
+    edges.emplace_back(v, 0);
+  }
+  dataset.graph = test::make_graph(400, std::move(edges));
+  LoaderOptions o{.plan = {.batch_size = 16, .mix = 1},
+                  .sampler = {.fanouts = {1, 8}, .p_intra = 0.5},
+                  .dependency = dependency};
+  std::erase(dataset.splits.train, 0);
+  std::vector<std::set<NodeId>> draws;
+  for (const MiniBatch& batch : batches_of(dataset, o)) {
+    const auto hub =
+        std::find(batch.input_nodes.begin(), batch.input_nodes.end(), 0) - batch.input_nodes.begin();
+    std::set<NodeId>& drawn = draws.emplace_back();
+    for (std::int32_t e = batch.offsets[hub]; e < batch.offsets[hub + 1]; ++e) {
+      drawn.insert(batch.input_nodes[batch.sources[e]]);
+    }
+  }
+  return draws;
+}
+
+TEST(Loader, DependentBatchesShareTheirDrawsInsideAWindowOnly) {
+  const auto draws = draws_of_a_shared_node(4);
+  ASSERT_EQ(draws.size(), 13U);  // 199 roots
+  for (std::size_t i = 1; i < draws.size(); ++i) {
+    EXPECT_EQ(draws[i] == draws[i - 1], i % 4 != 0) << i;
+  }
+  const auto independent = draws_of_a_shared_node(1);
+  for (std::size_t i = 1; i < independent.size(); ++i) EXPECT_NE(independent[i], independent[i - 1]);
+}
+
+TEST(Loader, ABatchIsTheSameBitsWhicheverRankMakesIt) {
+  const Dataset dataset = test::learnable_dataset();
+  LoaderOptions o = options(0);
+  o.plan.batch_size = 10;  // 200 training roots
+  o.sampler.keep_edges = true;
+  const auto by_first_root = [](const std::vector<MiniBatch>& batches) {
+    std::map<NodeId, std::vector<EdgeOffset>> edges;
+    for (const MiniBatch& batch : batches) edges[batch.input_nodes.front()] = batch.edges;
+    return edges;
+  };
+  const auto alone = by_first_root(batches_of(dataset, o, 3));
+  std::map<NodeId, std::vector<EdgeOffset>> together;
+  o.plan.world_size = 4;
+  for (o.plan.rank = 0; o.plan.rank < 4; ++o.plan.rank)
+    together.merge(by_first_root(batches_of(dataset, o, 3)));
+  EXPECT_EQ(alone, together);
+}
+
+TEST(Loader, ClusterBatchesAreTheSubGraphsOfSuperCommunities) {
+  const Dataset dataset = test::learnable_dataset();
+  LoaderOptions o = options(0);
+  o.sampler.kind = SamplerKind::cluster;
+  o.plan.group = 3;
+  const auto batches = batches_of(dataset, o);
+  ASSERT_EQ(batches.size(), 7U);  // 20 communities
+  for (std::size_t i = 0; i + 1 < batches.size(); ++i) EXPECT_EQ(batches[i].input_nodes.size(), 60U);
+}
+
+// With all nodes in one community of level 1, p_intra = 1 is uniform; at level 0 it never leaves 20 nodes.
+TEST(Loader, TheBiasMayKnowAnotherLevelThanThePlan) {
+  Dataset dataset = test::learnable_dataset();
+  dataset.levels.emplace_back(400);
+  LoaderOptions o = options(0);
+  o.plan.mix = 0;
+  o.sampler.p_intra = 1;
+  const auto intra_share = [&](std::int32_t bias_level) {
+    o.bias_level = bias_level;
+    std::int64_t inside = 0, all = 0;
+    for (const MiniBatch& batch : batches_of(dataset, o)) {
+      for (std::size_t v = 0; v + 1 < batch.offsets.size(); ++v) {
+        for (std::int32_t e = batch.offsets[v]; e < batch.offsets[v + 1]; ++e, ++all) {
+          inside += batch.input_nodes[batch.sources[e]] / 20 == batch.input_nodes[v] / 20 ? 1 : 0;
+        }
+      }
+    }
+    return static_cast<double>(inside) / static_cast<double>(all);
+  };
+  EXPECT_EQ(intra_share(-1), 1);
+  EXPECT_EQ(intra_share(0), 1);
+  EXPECT_LT(intra_share(1), 0.95);
+  o.bias_level = 2;
+  EXPECT_THROW(Loader(dataset, dataset.splits.train, o), InvalidArgument);
+}
+
 TEST(Loader, RefusesALevelThatIsNotThere) {
   const Dataset dataset = test::learnable_dataset();
   LoaderOptions bad = options(0);
   bad.level = 1;
   EXPECT_THROW(Loader(dataset, dataset.splits.train, bad), InvalidArgument);
   bad.level = 0;
+  bad.dependency = 0;
+  EXPECT_THROW(Loader(dataset, dataset.splits.train, bad), InvalidArgument);
+  bad.dependency = 1;
   bad.prefetch_depth = -1;
   EXPECT_THROW(Loader(dataset, dataset.splits.train, bad), InvalidArgument);
 }

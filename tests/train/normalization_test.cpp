@@ -51,6 +51,19 @@ TEST(Normalization, GcnAddsLoopsAndScalesByTheShareOfNeighboursDrawn) {
   EXPECT_EQ(adjacency.block(1).edge_weights.size(), 3U);
 }
 
+TEST(Normalization, TheBatchsWeightsTakeThePlaceOfEqualShares) {
+  MiniBatch batch = example_batch();
+  batch.weights = {0.9F, 0.1F, 1};
+  const CsrGraph graph = example_graph();
+  EXPECT_THAT(make_gcn_adjacency(batch, graph.view()).weights,
+              ElementsAre(FloatEq(1.0F / 5), FloatEq(0.9F * 4 / std::sqrt(2.0F * 5)),
+                          FloatEq(0.1F * 4 / std::sqrt(1.0F * 5)), FloatEq(1.0F / 2),
+                          FloatEq(1 / std::sqrt(5.0F * 2)), FloatEq(1)));
+  const BatchAdjacency mean = take_mean_adjacency(batch);
+  EXPECT_THAT(mean.block(1).edge_weights, ElementsAre(0.9F, 0.1F));
+  EXPECT_THAT(mean.block(0).edge_weights, ElementsAre(0.9F, 0.1F, 1));
+}
+
 TEST(Normalization, TheWholeGraphCarriesTheWeightsOfABatchThatDrewEverything) {
   const CsrGraph graph = test::random_graph(30, 200, 5);
   MiniBatch batch{.input_nodes = {}, .hop_bounds = {30, 30}, .offsets = {0}, .sources = {}, .edges = {}};

@@ -53,12 +53,20 @@ TEST(OptionsCli, KnobsReachTheOptions) {
   EXPECT_EQ(run.loader.level, 1);
   EXPECT_TRUE(run.loader.sampler.with_replacement);
   EXPECT_TRUE(parse("a --group auto").loader.is_group_auto);
+  const LoaderOptions other =
+      parse("a --sampler labor --mixing nested --unbiased --dependency 8 --bias-level 2").loader;
+  EXPECT_EQ(other.sampler.kind, SamplerKind::labor);
+  EXPECT_EQ(other.plan.mixing, Mixing::nested);
+  EXPECT_TRUE(other.sampler.is_unbiased);
+  EXPECT_EQ(other.dependency, 8);
+  EXPECT_EQ(other.bias_level, 2);
 }
 
 TEST(OptionsCli, RefusesTextThatMeansNothing) {
-  for (const char* line : {"a --fanout 15,x", "a --fanout 15,,5", "a --fanout 99999999999", "a --group many",
-                           "a --model gat2", "a --batch-order random", "a --no-intra maybe", "a --metric f1",
-                           "a --stage lstm", "a --sampler labor", "a --features swap", "a --threads -1"}) {
+  for (const char* line :
+       {"a --fanout 15,x", "a --fanout 15,,5", "a --fanout 99999999999", "a --group many", "a --model gat2",
+        "a --batch-order random", "a --no-intra maybe", "a --metric f1", "a --stage lstm", "a --sampler best",
+        "a --mixing well", "a --features swap", "a --threads -1"}) {
     EXPECT_THROW(parse(line), InvalidArgument) << line;
   }
 }
