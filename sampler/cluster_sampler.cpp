@@ -98,7 +98,8 @@ MiniBatch ClusterSampler::sample(std::span<const NodeId> roots) const {
   for (std::size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
     const std::int32_t community = communities_.community_of(batch.input_nodes[i]);
     for (std::int32_t e = batch.offsets[i]; e < batch.offsets[i + 1]; ++e) {
-      const NodeId source = batch.input_nodes[static_cast<std::size_t>(batch.sources[static_cast<std::size_t>(e)])];
+      const NodeId source =
+          batch.input_nodes[static_cast<std::size_t>(batch.sources[static_cast<std::size_t>(e)])];
       batch.num_intra_edges += communities_.community_of(source) == community ? 1 : 0;
     }
   }

@@ -1,4 +1,5 @@
-// Cluster-GCN's batches (Chiang et al., KDD 2019, arXiv 1905.07953): the sub-graph induced by a few communities.
+// Cluster-GCN's batches (Chiang et al., KDD 2019, arXiv 1905.07953): the sub-graph induced by a few
+// communities.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,12 @@ namespace kith {
 class ScratchPool;
 
 /// Makes mini-batches of all nodes of the roots' communities and the edges between them. Nothing is drawn, so a
-/// batch depends on its roots alone. Keeps views of `graph` and `communities`, which must outlive it. sample() is
-/// safe to call from several threads at once: each call takes a scratch (8 bytes a node) from a pool.
+/// batch depends on its roots alone. Keeps views of `graph` and `communities`, which must outlive it. sample()
+/// is safe to call from several threads at once: each call takes a scratch (8 bytes a node) from a pool.
 class ClusterSampler {
  public:
-  /// Of the options, the number of fanouts (hops) and keep_edges count. Throws InvalidArgument for options out of
-  /// range or communities of another size.
+  /// Of the options, the number of fanouts (hops) and keep_edges count. Throws InvalidArgument for options out
+  /// of range or communities of another size.
   ClusterSampler(CsrView graph, const Communities& communities, SamplerOptions options);
   ~ClusterSampler();
 

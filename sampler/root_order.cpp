@@ -119,7 +119,8 @@ std::vector<std::size_t> cut_by_roots(const GroupedRoots& grouped, const std::ve
   double next_cut = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const auto count = static_cast<double>(grouped.num_roots(order[i]));
-    if (i == 0 || seen + count / 2 >= next_cut) {  // the cut is nearer to this community's begin than to its end
+    if (i == 0 ||
+        seen + count / 2 >= next_cut) {  // the cut is nearer to this community's begin than to its end
       starts.push_back(i);
       next_cut = std::max(next_cut + target, seen);
     }
@@ -139,8 +140,8 @@ std::vector<std::size_t> cut_into_runs(const GroupedRoots& grouped, const std::v
 
 /// Shuffles a share of the positions among themselves, wherever they stand.
 void leak(Positions& positions, const PlanOptions& options) {
-  const auto count = static_cast<std::size_t>(
-      std::llround(options.mix * static_cast<double>(positions.size())));
+  const auto count =
+      static_cast<std::size_t>(std::llround(options.mix * static_cast<double>(positions.size())));
   Rng rng(options.seed, 0, options.epoch, Purpose::leak);
   std::vector<std::size_t> places(positions.size());
   std::iota(places.begin(), places.end(), std::size_t{0});

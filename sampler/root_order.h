@@ -13,9 +13,9 @@ namespace kith {
 
 /// Positions in a list of roots, run by run.
 struct RootOrder {
-  std::vector<std::int64_t> positions;    ///< [num_roots]
-  std::vector<std::int64_t> run_bounds;   ///< [num_runs + 1] into positions; a run is a super-community
-  std::int64_t num_full_runs = 0;         ///< runs of as many communities as the options ask for
+  std::vector<std::int64_t> positions;   ///< [num_roots]
+  std::vector<std::int64_t> run_bounds;  ///< [num_runs + 1] into positions; a run is a super-community
+  std::int64_t num_full_runs = 0;        ///< runs of as many communities as the options ask for
 };
 
 /// See make_plan.

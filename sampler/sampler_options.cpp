@@ -48,9 +48,10 @@ void check_sampler_options(const SamplerOptions& options) {
              "NeighborSampler: unbiased needs no_intra = keep, got drop");
   KITH_CHECK(!options.with_replacement || options.kind == SamplerKind::neighbor, InvalidArgument,
              "NeighborSampler: only the sampler neighbor draws with replacement, got ", name_of(options.kind));
-  KITH_CHECK(!options.is_unbiased || options.kind == SamplerKind::neighbor || options.kind == SamplerKind::labor,
-             InvalidArgument, "NeighborSampler: the sampler ", name_of(options.kind),
-             " has no biased draws that unbiased could weigh");
+  KITH_CHECK(
+      !options.is_unbiased || options.kind == SamplerKind::neighbor || options.kind == SamplerKind::labor,
+      InvalidArgument, "NeighborSampler: the sampler ", name_of(options.kind),
+      " has no biased draws that unbiased could weigh");
 }
 
 }  // namespace kith

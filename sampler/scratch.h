@@ -16,8 +16,8 @@
 
 namespace kith {
 
-/// Global id -> local id of one batch, 8 bytes a node. Valid marks carry this batch's stamp, so nothing is cleared
-/// between batches.
+/// Global id -> local id of one batch, 8 bytes a node. Valid marks carry this batch's stamp, so nothing is
+/// cleared between batches.
 class LocalIds {
  public:
   struct Mark {

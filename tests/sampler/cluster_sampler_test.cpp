@@ -39,7 +39,8 @@ TEST(ClusterSampler, TakesTheRootsCommunitiesAndTheEdgesBetweenThem) {
 
 TEST(ClusterSampler, NeedsTheRowsOfTheRootsAloneForOneHop) {
   const CsrGraph graph = test::make_graph(4, {{0, 1}, {1, 0}, {1, 2}});
-  const MiniBatch batch = ClusterSampler(graph.view(), Communities(4), options(1)).sample(std::vector<NodeId>{1});
+  const MiniBatch batch =
+      ClusterSampler(graph.view(), Communities(4), options(1)).sample(std::vector<NodeId>{1});
   EXPECT_THAT(batch.input_nodes, ElementsAre(1, 0, 2, 3));
   EXPECT_THAT(batch.hop_bounds, ElementsAre(1, 4));
   EXPECT_THAT(batch.offsets, ElementsAre(0, 1));

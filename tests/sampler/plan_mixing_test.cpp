@@ -101,8 +101,9 @@ TEST(Mixing, NestedOrdersTheCommunitiesOfAGroupUniformly) {
   levels.emplace_back(std::vector<EdgeOffset>{0, 2, 4}, 4, "test");
   std::map<std::vector<NodeId>, std::int64_t> orders;
   for (std::int32_t epoch = 0; epoch < 8000; ++epoch) {
-    const Plan plan = make_plan(all_nodes(levels[0]), levels,
-                                {.mix = 0, .mixing = Mixing::nested, .batch_order = kSequential, .epoch = epoch});
+    const Plan plan =
+        make_plan(all_nodes(levels[0]), levels,
+                  {.mix = 0, .mixing = Mixing::nested, .batch_order = kSequential, .epoch = epoch});
     ++orders[{plan.roots().begin(), plan.roots().end()}];
   }
   std::vector<std::int64_t> counts;
@@ -189,8 +190,9 @@ TEST(Mixing, ABatchPerRunIsTheRun) {
     for (const NodeId v : plan[i]) communities.insert(levels[0].community_of(v));
     EXPECT_EQ(communities.size(), i + 1 < plan.size() ? 5U : 4U);
   }
-  EXPECT_EQ(make_plan(all_nodes(levels[0]), levels, {.group = 5, .is_batch_per_run = true, .drop_last = true}).size(),
-            12U);
+  EXPECT_EQ(
+      make_plan(all_nodes(levels[0]), levels, {.group = 5, .is_batch_per_run = true, .drop_last = true}).size(),
+      12U);
 }
 
 std::string message_of(const PlanOptions& options) {

@@ -39,9 +39,8 @@ TEST(PlanRanks, GetEquallyManyBatchesAndEveryRootOnce) {
           std::vector<NodeId> visited;
           std::set<std::size_t> counts;
           std::set<std::int64_t> ids;
-          for (const Plan& plan :
-               plans_of(num_roots, communities,
-                        {.batch_size = batch_size, .mix = mix, .world_size = world_size})) {
+          for (const Plan& plan : plans_of(num_roots, communities,
+                                           {.batch_size = batch_size, .mix = mix, .world_size = world_size})) {
             counts.insert(plan.size());
             for (std::size_t i = 0; i < plan.size(); ++i) {
               ASSERT_GT(plan[i].size(), 0U) << "an empty batch has no loss";
@@ -99,8 +98,7 @@ TEST(PlanRanks, ShuffleTheirBatchesApart) {
 
 TEST(PlanRanks, DropTheRestTogether) {
   const Communities communities = test::equal_communities(1000, 30);
-  for (const Plan& plan :
-       plans_of(1000, communities, {.batch_size = 64, .drop_last = true, .world_size = 4})) {
+  for (const Plan& plan : plans_of(1000, communities, {.batch_size = 64, .drop_last = true, .world_size = 4})) {
     EXPECT_EQ(plan.size(), 3U);  // 15 full batches
     for (std::size_t i = 0; i < plan.size(); ++i) EXPECT_EQ(plan[i].size(), 64U);
   }
