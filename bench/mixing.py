@@ -2,9 +2,9 @@
 
     PYTHONPATH=build/release/python python3 bench/mixing.py FILE.kith.h5... [-o OUT.json]
 
-For every mixing, and a grid of run lengths, one epoch of batches over the training nodes: input nodes a batch
-and entropy of the roots' labels a batch. The knob does not mean the same in two mixings, so they are compared at
-equal entropy: the input nodes of each are interpolated along its own curve.
+For every mixing, and a grid of its values, one epoch of batches over the training nodes: input nodes a batch
+and entropy of the roots' labels a batch. The knob does not mean the same in two mixings, so they are compared
+at equal entropy: the input nodes of each are interpolated along its own curve.
 """
 
 import argparse
