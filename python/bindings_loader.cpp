@@ -29,6 +29,7 @@ void bind_options(py::module_& module) {
       .def_readwrite("level", &LoaderOptions::level)
       .def_readwrite("bias_level", &LoaderOptions::bias_level)
       .def_readwrite("dependency", &LoaderOptions::dependency)
+      .def_readwrite("has_features", &LoaderOptions::has_features)
       .def_readwrite("is_group_auto", &LoaderOptions::is_group_auto)
       .def_readwrite("prefetch_depth", &LoaderOptions::prefetch_depth)
       .def_readwrite("seed", &LoaderOptions::seed)

@@ -52,7 +52,7 @@ std::size_t num_workers(const Loader& loader) {
 
 }  // namespace
 
-ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sampled,
+ArrayBatch collate(const Dataset& dataset, Backend* backend, SampledBatch sampled,
                    std::span<const std::int64_t> positions) {
   MiniBatch& batch = sampled.batch;
   KITH_CHECK(batch.edges.size() == batch.sources.size(), InvalidArgument,
@@ -63,10 +63,10 @@ ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sample
   out.input_id.assign(positions.begin(), positions.end());
   count_hops(batch, out);
   gather_labels(dataset.labels, batch.input_nodes, out);
-  if (dataset.features.dim() > 0) {
-    out.x =
-        backend.empty(static_cast<std::int64_t>(batch.input_nodes.size()), dataset.features.dim(), Scalar::f32);
-    backend.gather(dataset.features.view(), batch.input_nodes, *out.x);
+  if (backend != nullptr && dataset.features.dim() > 0) {
+    out.x = backend->empty(static_cast<std::int64_t>(batch.input_nodes.size()), dataset.features.dim(),
+                           Scalar::f32);
+    backend->gather(dataset.features.view(), batch.input_nodes, *out.x);
   }
   if (!dataset.edge_id.empty()) {
     for (EdgeOffset& edge : batch.edges) edge = dataset.edge_id[static_cast<std::size_t>(edge)];
@@ -87,8 +87,9 @@ BatchStream::BatchStream(const Loader& loader, const Dataset& dataset, Backend& 
       batches_(
           std::min(first, plan_.size()), plan_.size(),
           static_cast<std::size_t>(loader.options().prefetch_depth),
-          [this, &loader, &dataset, &backend, epoch](std::size_t i) {
-            return collate(dataset, backend, loader.sample(plan_, epoch, i), plan_.positions(i));
+          [this, &loader, &dataset, epoch,
+           gatherer = loader.options().has_features ? &backend : nullptr](std::size_t i) {
+            return collate(dataset, gatherer, loader.sample(plan_, epoch, i), plan_.positions(i));
           },
           num_workers(loader)) {}
 

@@ -28,7 +28,7 @@ struct ArrayBatch {
   std::vector<std::int64_t> num_sampled_edges;  ///< [L]
   std::vector<std::int32_t> indptr;             ///< MiniBatch::offsets; every block is a prefix
   std::vector<std::int32_t> indices;            ///< MiniBatch::sources
-  std::optional<Tensor> x;                      ///< [n x features] f32; none without features
+  std::optional<Tensor> x;                      ///< [n x features] f32; or none
   std::vector<std::int64_t> labels;             ///< [n], kNoLabel = none; empty if multi-label or unlabelled
   std::vector<std::uint8_t> label_indicator;    ///< [n x classes] if multi-label
   BatchStats stats;
@@ -36,8 +36,9 @@ struct ArrayBatch {
 };
 
 /// Turns a sampled batch into arrays. positions: [num_roots] where each root stood. The batch must hold its
-/// edges (SamplerOptions::keep_edges). Safe to call from several threads at once.
-ArrayBatch collate(const Dataset& dataset, Backend& backend, SampledBatch sampled,
+/// edges (SamplerOptions::keep_edges). backend: gathers the features; null = leave them out. Safe to call from
+/// several threads at once.
+ArrayBatch collate(const Dataset& dataset, Backend* backend, SampledBatch sampled,
                    std::span<const std::int64_t> positions);
 
 /// The batches of one epoch in order, made ahead on loader.options().prefetch_depth threads. Keeps references

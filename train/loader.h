@@ -24,6 +24,7 @@ struct LoaderOptions {
   std::int32_t bias_level = -1;  ///< community level that p_intra speaks of; -1 = the plan's
   std::int32_t dependency = 1;   ///< consecutive batches that draw with the same random numbers, > 0
   bool is_group_auto = false;    ///< sizes a super-community so that its feature rows fill the last-level cache
+  bool has_features = true;      ///< BatchStream gathers the feature rows of a batch
   std::int32_t prefetch_depth = 2;  ///< batches made ahead, >= 0
   std::uint64_t seed = 0;
 };

@@ -75,6 +75,7 @@ class LoaderOptions:
     level: int
     bias_level: int
     dependency: int
+    has_features: bool
     is_group_auto: bool
     prefetch_depth: int
     seed: int

@@ -48,7 +48,7 @@ TEST(Collate, LaysTheExampleOutAsArrays) {
   Dataset dataset = test::tiny_dataset();
   const auto backend = make_cpu_backend();
   const std::vector<std::int64_t> positions{1};
-  const ArrayBatch batch = collate(dataset, *backend, example(), positions);
+  const ArrayBatch batch = collate(dataset, backend.get(), example(), positions);
   EXPECT_THAT(batch.n_id, ElementsAre(5, 3, 4));
   EXPECT_THAT(batch.edge_index, ElementsAre(1, 2, 0, 0, 0, 1));
   EXPECT_THAT(batch.e_id, ElementsAre(10, 11, 8));
@@ -64,7 +64,7 @@ TEST(Collate, TranslatesEdgesWhereTheDatasetNamesThem) {
   Dataset dataset = test::tiny_dataset();
   for (EdgeOffset e = 0; e < dataset.graph.num_edges(); ++e) dataset.edge_id.push_back(100 + e);
   const auto backend = make_cpu_backend();
-  EXPECT_THAT(collate(dataset, *backend, example(), {}).e_id, ElementsAre(110, 111, 108));
+  EXPECT_THAT(collate(dataset, backend.get(), example(), {}).e_id, ElementsAre(110, 111, 108));
 }
 
 TEST(Collate, BringsRowsOfAMultiLabelTarget) {
@@ -72,7 +72,7 @@ TEST(Collate, BringsRowsOfAMultiLabelTarget) {
   dataset.labels = {
       .of_node = {}, .indicator = {0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 0}, .num_classes = 2};
   const auto backend = make_cpu_backend();
-  const ArrayBatch batch = collate(dataset, *backend, example(), {});
+  const ArrayBatch batch = collate(dataset, backend.get(), example(), {});
   EXPECT_THAT(batch.label_indicator, ElementsAre(1, 1, 0, 1, 1, 0));
   EXPECT_THAT(batch.labels, IsEmpty());
 }
@@ -82,9 +82,14 @@ TEST(Collate, LeavesOutWhatTheDatasetDoesNotHave) {
   dataset.features = {};
   dataset.labels = {};
   const auto backend = make_cpu_backend();
-  const ArrayBatch batch = collate(dataset, *backend, example(), {});
+  const ArrayBatch batch = collate(dataset, backend.get(), example(), {});
   EXPECT_FALSE(batch.x);
   EXPECT_THAT(batch.labels, IsEmpty());
+}
+
+TEST(Collate, GathersNoFeaturesWithoutABackend) {
+  const Dataset dataset = test::tiny_dataset();
+  EXPECT_FALSE(collate(dataset, nullptr, example(), {}).x);
 }
 
 TEST(Collate, RefusesABatchWithoutItsEdges) {
@@ -92,7 +97,7 @@ TEST(Collate, RefusesABatchWithoutItsEdges) {
   const auto backend = make_cpu_backend();
   SampledBatch sampled = example();
   sampled.batch.edges.clear();
-  EXPECT_THROW((void)collate(dataset, *backend, std::move(sampled), {}), InvalidArgument);
+  EXPECT_THROW((void)collate(dataset, backend.get(), std::move(sampled), {}), InvalidArgument);
 }
 
 TEST(Collate, BringsTheWeightsOfUnbiasedDraws) {
@@ -100,8 +105,9 @@ TEST(Collate, BringsTheWeightsOfUnbiasedDraws) {
   const auto backend = make_cpu_backend();
   SampledBatch sampled = example();
   sampled.batch.weights = {0.75F, 0.25F, 1};
-  EXPECT_THAT(collate(dataset, *backend, std::move(sampled), {}).edge_weight, ElementsAre(0.75F, 0.25F, 1));
-  EXPECT_THAT(collate(dataset, *backend, example(), {}).edge_weight, IsEmpty());
+  EXPECT_THAT(collate(dataset, backend.get(), std::move(sampled), {}).edge_weight,
+              ElementsAre(0.75F, 0.25F, 1));
+  EXPECT_THAT(collate(dataset, backend.get(), example(), {}).edge_weight, IsEmpty());
 }
 
 // Rows of 12 bytes: the whole table is one page.
