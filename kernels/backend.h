@@ -96,6 +96,15 @@ class Backend {
   /// [num_destinations x heads * c]; out: [num_edges x heads].
   virtual void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out) = 0;
 
+  /// out[v] = the largest x[u] of the edges (u -> v), per column; an empty row gives 0, a NaN is kept. argmax:
+  /// the edge that won (the first of equals), -1 in an empty row; [num_destinations * x.cols()], row-major.
+  virtual void aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
+                             std::span<std::int32_t> argmax) = 0;
+
+  /// grad_x[u, j] += grad_out[v, j] where an edge (u -> v) is argmax[v, j]: the gradient of aggregate_max.
+  virtual void aggregate_max_backward(BlockCsrView block, std::span<const std::int32_t> argmax,
+                                      const Tensor& grad_out, Tensor& grad_x) = 0;
+
   /// Softmax over the edges into each destination, per head. scores, out: [num_edges x heads].
   virtual void edge_softmax(BlockCsrView block, const Tensor& scores, Tensor& out) = 0;
 

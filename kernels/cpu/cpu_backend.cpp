@@ -6,6 +6,7 @@
 
 #include "graph/errors.h"
 #include "kernels/cpu/aggregate.h"
+#include "kernels/cpu/aggregate_max.h"
 #include "kernels/cpu/dense.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/dropout.h"
@@ -79,6 +80,11 @@ void check_edge_values(const char* who, const char* what, const Tensor& values, 
 void check_heads(const char* who, const Tensor& x, std::int64_t heads) {
   KITH_CHECK(x.cols() % heads == 0, InvalidArgument, who, ": a row must be ", heads,
              " heads of equal length, got ", shape_of(x));
+}
+
+void check_argmax(const char* who, std::size_t size, const Tensor& out) {
+  KITH_CHECK(static_cast<std::int64_t>(size) == out.size(), InvalidArgument, who, ": argmax must have ",
+             out.size(), " values, got ", size);
 }
 
 void check_rate(const char* who, const Dropout& dropout) {
@@ -198,6 +204,25 @@ void CpuBackend::edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, 
   check_prefix("edge_dot", "x", x, block.num_sources, y.cols(), out.scalar());
   check_prefix("edge_dot", "y", y, block.num_destinations(), x.cols(), out.scalar());
   cpu::edge_dot(block, x, y, out);
+}
+
+void CpuBackend::aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
+                               std::span<std::int32_t> argmax) {
+  check_block("aggregate_max", block);
+  check_prefix("aggregate_max", "x", x, block.num_sources, x.cols(), out.scalar());
+  check_shape("aggregate_max", "out", out, block.num_destinations(), x.cols(), x.scalar());
+  check_argmax("aggregate_max", argmax.size(), out);
+  cpu::aggregate_max(block, x, out, argmax);
+}
+
+void CpuBackend::aggregate_max_backward(BlockCsrView block, std::span<const std::int32_t> argmax,
+                                        const Tensor& grad_out, Tensor& grad_x) {
+  const char* const who = "aggregate_max_backward";
+  check_block(who, block);
+  check_shape(who, "grad_out", grad_out, block.num_destinations(), grad_x.cols(), grad_x.scalar());
+  check_prefix(who, "grad_x", grad_x, block.num_sources, grad_out.cols(), grad_out.scalar());
+  check_argmax(who, argmax.size(), grad_out);
+  cpu::aggregate_max_backward(block, argmax, grad_out, *pool_, grad_x);
 }
 
 void CpuBackend::edge_softmax(BlockCsrView block, const Tensor& scores, Tensor& out) {
