@@ -81,11 +81,10 @@ class Backend {
   virtual void aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
                                   Tensor& grad_x) = 0;
 
-  /// The same with a learned weight per edge and head: out[v, h] = sum over the edges e = (u -> v) of
-  /// weights[e, h]
-  /// * x[u, h], where a row is `heads` runs of c values. weights: [num_edges x heads]; x: [num_sources x heads
-  /// * c]; out: [num_destinations x heads * c]. One head is a sum with weights, several are the attention of
-  /// GAT (arXiv 1710.10903). Its gradient by the weights is edge_dot(block, x, grad_out).
+  /// The same with a weight per edge and head, as the attention of GAT (arXiv 1710.10903) needs it:
+  /// out[v, h] = sum over the edges e = (u -> v) of weights[e, h] * x[u, h], where a row is `heads` runs of c
+  /// values. weights: [num_edges x heads]; x: [num_sources x heads * c]; out: [num_destinations x heads * c].
+  /// Its gradient by the weights is edge_dot(block, x, grad_out).
   virtual void aggregate_heads(BlockCsrView block, const Tensor& weights, const Tensor& x, Tensor& out) = 0;
 
   /// grad_x[u, h] += sum over the edges e = (u -> v) of weights[e, h] * grad_out[v, h]: the gradient by x.
