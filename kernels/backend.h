@@ -81,6 +81,36 @@ class Backend {
   virtual void aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
                                   Tensor& grad_x) = 0;
 
+  /// The same with a weight per edge and head, as the attention of GAT (arXiv 1710.10903) needs it:
+  /// out[v, h] = sum over the edges e = (u -> v) of weights[e, h] * x[u, h], where a row is `heads` runs of c
+  /// values. weights: [num_edges x heads]; x: [num_sources x heads * c]; out: [num_destinations x heads * c].
+  /// Its gradient by the weights is edge_dot(block, x, grad_out).
+  virtual void aggregate_heads(BlockCsrView block, const Tensor& weights, const Tensor& x, Tensor& out) = 0;
+
+  /// grad_x[u, h] += sum over the edges e = (u -> v) of weights[e, h] * grad_out[v, h]: the gradient by x.
+  virtual void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const Tensor& grad_out,
+                                        Tensor& grad_x) = 0;
+
+  /// out[e, h] = <x[u, h], y[v, h]> for every edge e = (u -> v). x: [num_sources x heads * c]; y:
+  /// [num_destinations x heads * c]; out: [num_edges x heads].
+  virtual void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out) = 0;
+
+  /// out[v] = the largest x[u] of the edges (u -> v), per column; an empty row gives 0, a NaN is kept. argmax:
+  /// the edge that won (the first of equals), -1 in an empty row; [num_destinations * x.cols()], row-major.
+  virtual void aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
+                             std::span<std::int32_t> argmax) = 0;
+
+  /// grad_x[u, j] += grad_out[v, j] where an edge (u -> v) is argmax[v, j]: the gradient of aggregate_max.
+  virtual void aggregate_max_backward(BlockCsrView block, std::span<const std::int32_t> argmax,
+                                      const Tensor& grad_out, Tensor& grad_x) = 0;
+
+  /// Softmax over the edges into each destination, per head. scores, out: [num_edges x heads].
+  virtual void edge_softmax(BlockCsrView block, const Tensor& scores, Tensor& out) = 0;
+
+  /// grad_scores = the gradient of edge_softmax, overwritten. out: its result; all [num_edges x heads].
+  virtual void edge_softmax_backward(BlockCsrView block, const Tensor& out, const Tensor& grad_out,
+                                     Tensor& grad_scores) = 0;
+
   /// Rows [first, first + out.rows()) of the aggregation over a whole graph; weights: [graph.num_edges()] or
   /// empty for the mean. x: [num_nodes x d].
   virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,

@@ -34,5 +34,6 @@ PYBIND11_MODULE(_core, module) {
              "Devices that this build can compute on, here and now.");
   kith::python::bind_dataset(module);
   kith::python::bind_loader(module);
+  kith::python::bind_ops(module);
   kith::python::bind_training(module);
 }

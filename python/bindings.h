@@ -9,6 +9,7 @@ namespace kith::python {
 
 void bind_dataset(pybind11::module_& module);
 void bind_loader(pybind11::module_& module);
+void bind_ops(pybind11::module_& module);
 void bind_training(pybind11::module_& module);
 
 }  // namespace kith::python

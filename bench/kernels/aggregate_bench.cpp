@@ -1,6 +1,6 @@
-// Mean aggregation over a block, forwards and backwards, at the size of the outermost layers of a GraphSAGE
-// batch (1024 roots, fanout 15,10,5, one million nodes). Every case is verified against a plain loop before it
-// is timed.
+// Mean and attention aggregation over a block, forwards and backwards, at the size of the outermost layers of a
+// GraphSAGE batch (1024 roots, fanout 15,10,5, one million nodes). Every case is verified against a plain loop
+// before it is timed.
 #include <benchmark/benchmark.h>
 #include <tbb/global_control.h>
 
@@ -8,46 +8,15 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
-#include <random>
 #include <vector>
 
+#include "bench/kernels/random_block.h"
 #include "kernels/backend.h"
 
 namespace kith {
 namespace {
 
-constexpr std::uint64_t kSeed = 7;
-
-struct Shape {
-  std::int32_t num_sources, num_destinations;
-  std::int64_t num_edges;
-};
-constexpr Shape kShapes[] = {{164'000, 107'000, 537'000}, {107'000, 15'500, 160'000}};
-
-/// Owns a random block whose rows differ in length by at most one.
-struct Block {
-  std::vector<std::int32_t> offsets, sources;
-  std::int32_t num_sources;
-
-  explicit Block(const Shape& shape) : num_sources(shape.num_sources) {
-    std::mt19937_64 random(kSeed);
-    for (std::int64_t v = 0; v <= shape.num_destinations; ++v) {
-      offsets.push_back(static_cast<std::int32_t>(shape.num_edges * v / shape.num_destinations));
-    }
-    for (std::int64_t e = 0; e < shape.num_edges; ++e) {
-      sources.push_back(static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(num_sources)));
-    }
-  }
-  BlockCsrView view() const { return {num_sources, offsets, sources}; }
-};
-
-Tensor random_tensor(Backend& backend, std::int64_t rows, std::int64_t cols) {
-  std::mt19937_64 random(kSeed);
-  std::uniform_real_distribution<float> uniform(-1, 1);
-  Tensor x = backend.empty(rows, cols, Scalar::f32);
-  std::ranges::generate(x.values<float>(), [&] { return uniform(random); });
-  return x;
-}
+using namespace bench;
 
 /// Whether some rows of `out` are the means that a plain loop finds.
 bool is_mean(const Block& block, const Tensor& x, const Tensor& out) {
@@ -64,23 +33,6 @@ bool is_mean(const Block& block, const Tensor& x, const Tensor& out) {
     }
   }
   return true;
-}
-
-/// Whether <grad_out, mean(x)> = <gradient, x>: the gradient is the adjoint.
-bool is_adjoint(const Tensor& x, const Tensor& out, const Tensor& grad_out, const Tensor& gradient) {
-  const auto dot = [](const Tensor& a, const Tensor& b) {
-    double sum = 0;
-    for (std::int64_t i = 0; i < a.size(); ++i) {
-      sum += static_cast<double>(a.data<float>()[i]) * b.data<float>()[i];
-    }
-    return sum;
-  };
-  return std::abs(dot(grad_out, out) - dot(gradient, x)) < 1e-4 * std::sqrt(static_cast<double>(x.size())) + 1;
-}
-
-void count_bytes(benchmark::State& state, std::int64_t rows, std::int64_t cols) {
-  state.counters["read_GB/s"] = benchmark::Counter(static_cast<double>(rows * cols) * 4e-9,
-                                                   benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void forward(benchmark::State& state) {
@@ -145,6 +97,64 @@ void backward(benchmark::State& state) {
   count_bytes(state, block.view().num_edges(), x.cols());
 }
 
+/// Whether some rows of `out` are the weighted sums that a plain loop finds.
+bool is_weighted_sum(const Block& block, const Tensor& weights, const Tensor& x, const Tensor& out) {
+  const std::int64_t columns = x.cols() / weights.cols();
+  for (std::int64_t v = 0; v < out.rows(); v += 997) {
+    for (std::int64_t j = 0; j < out.cols(); ++j) {
+      double sum = 0;
+      for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+        sum += static_cast<double>(weights.data<float>()[e * weights.cols() + j / columns]) *
+               x.data<float>()[block.sources[e] * x.cols() + j];
+      }
+      if (std::abs(sum - out.data<float>()[v * out.cols() + j]) > 1e-4) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/// state: shape, features, threads, heads.
+void heads_forward(benchmark::State& state) {
+  const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, state.range(2));
+  const auto backend = make_cpu_backend();
+  const Block block(kShapes[state.range(0)]);
+  const Tensor x = random_tensor(*backend, block.num_sources, state.range(1));
+  const Tensor weights = random_tensor(*backend, block.view().num_edges(), state.range(3));
+  Tensor out = backend->empty(block.view().num_destinations(), x.cols(), Scalar::f32);
+  backend->aggregate_heads(block.view(), weights, x, out);
+  if (!is_weighted_sum(block, weights, x, out)) {
+    state.SkipWithError("wrong result");
+    return;
+  }
+  for (auto _ : state) {
+    backend->aggregate_heads(block.view(), weights, x, out);
+  }
+  count_bytes(state, block.view().num_edges(), x.cols());
+}
+
+void heads_backward(benchmark::State& state) {
+  const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, state.range(2));
+  const auto backend = make_cpu_backend();
+  const Block block(kShapes[state.range(0)]);
+  const Tensor x = random_tensor(*backend, block.num_sources, state.range(1));
+  const Tensor grad_out = random_tensor(*backend, block.view().num_destinations(), state.range(1));
+  const Tensor weights = random_tensor(*backend, block.view().num_edges(), state.range(3));
+  Tensor out = backend->empty(grad_out.rows(), grad_out.cols(), Scalar::f32);
+  Tensor gradient = backend->zeros(x.rows(), x.cols(), Scalar::f32);
+  backend->aggregate_heads(block.view(), weights, x, out);
+  backend->aggregate_heads_backward(block.view(), weights, grad_out, gradient);
+  if (!is_adjoint(x, out, grad_out, gradient)) {
+    state.SkipWithError("wrong result");
+    return;
+  }
+  for (auto _ : state) {
+    backend->aggregate_heads_backward(block.view(), weights, grad_out, gradient);
+  }
+  count_bytes(state, block.view().num_edges(), x.cols());
+}
+
 BENCHMARK(forward)
     ->ArgNames({"shape", "features", "threads"})
     ->ArgsProduct({{0, 1}, {100, 256}, {1, 2}})
@@ -158,6 +168,17 @@ BENCHMARK(forward_table)
 BENCHMARK(backward)
     ->ArgNames({"shape", "features", "threads"})
     ->ArgsProduct({{0, 1}, {100, 256}, {1, 2}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+BENCHMARK(heads_forward)
+    ->ArgNames({"shape", "features", "threads", "heads"})
+    ->ArgsProduct({{0, 1}, {64, 256}, {1, 2}, {1, 8}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK(heads_backward)
+    ->ArgNames({"shape", "features", "threads", "heads"})
+    ->ArgsProduct({{0, 1}, {64, 256}, {1, 2}, {1, 8}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 

@@ -31,6 +31,14 @@ extern template void aggregate(const Adjacency<std::int64_t>&, const Rows&, Tens
 void aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
                         BufferPool& pool, Tensor& grad_x);
 
+/// out[v, h] = weighted sum of x[u, h] over row v, one weight an edge and head. weights: [num_edges x heads],
+/// and a row of x is `heads` runs of equal length.
+void aggregate_heads(BlockCsrView block, const Tensor& weights, const Tensor& x, Tensor& out);
+
+/// grad_x[u, h] += the transposed sum. Scratch (8 bytes an edge) comes from `pool`.
+void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const Tensor& grad_out,
+                              BufferPool& pool, Tensor& grad_x);
+
 /// out[i] = x[i], converted; x.ids must be given.
 void gather(const Rows& x, Tensor& out);
 

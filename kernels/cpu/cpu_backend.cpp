@@ -6,9 +6,11 @@
 
 #include "graph/errors.h"
 #include "kernels/cpu/aggregate.h"
+#include "kernels/cpu/aggregate_max.h"
 #include "kernels/cpu/dense.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/dropout.h"
+#include "kernels/cpu/edge_ops.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/training.h"
 
@@ -46,10 +48,11 @@ void check_prefix(const char* who, const char* what, const Tensor& x, std::int64
   check_shape(who, what, x, x.rows(), cols, scalar);
 }
 
-void check_block(const char* who, BlockCsrView block, std::span<const float> weights) {
-  KITH_CHECK(!block.offsets.empty() && block.num_destinations() <= block.num_sources, InvalidArgument, who,
-             ": a block's destinations must be a prefix of its sources, got ", block.num_destinations(),
-             " destinations and ", block.num_sources, " sources");
+/// A block here may have more destinations than sources: no kernel reads a destination's own row.
+void check_block(const char* who, BlockCsrView block, std::span<const float> weights = {}) {
+  KITH_CHECK(!block.offsets.empty() && block.num_sources >= 0, InvalidArgument, who,
+             ": a block needs row bounds and a number of sources, got ", block.offsets.size(), " bounds and ",
+             block.num_sources, " sources");
   KITH_CHECK(weights.empty() || weights.size() == block.sources.size(), InvalidArgument, who,
              ": weights must be empty or one per edge (", block.sources.size(), "), got ", weights.size());
 }
@@ -64,6 +67,24 @@ void check_graph_rows(CsrView graph, std::span<const float> weights, NodeId firs
   KITH_CHECK(weights.empty() || weights.size() == graph.neighbors.size(), InvalidArgument,
              "aggregate_rows: weights must be empty or one per edge (", graph.neighbors.size(), "), got ",
              weights.size());
+}
+
+/// One row an edge and at least one head.
+void check_edge_values(const char* who, const char* what, const Tensor& values, BlockCsrView block,
+                       Scalar scalar) {
+  check_shape(who, what, values, block.num_edges(), values.cols(), scalar);
+  KITH_CHECK(values.cols() > 0, InvalidArgument, who, ": ", what, " must have a column for each head, got ",
+             shape_of(values));
+}
+
+void check_heads(const char* who, const Tensor& x, std::int64_t heads) {
+  KITH_CHECK(x.cols() % heads == 0, InvalidArgument, who, ": a row must be ", heads,
+             " heads of equal length, got ", shape_of(x));
+}
+
+void check_argmax(const char* who, std::size_t size, const Tensor& out) {
+  KITH_CHECK(static_cast<std::int64_t>(size) == out.size(), InvalidArgument, who, ": argmax must have ",
+             out.size(), " values, got ", size);
 }
 
 void check_rate(const char* who, const Dropout& dropout) {
@@ -154,6 +175,70 @@ void CpuBackend::aggregate_backward(BlockCsrView block, std::span<const float> w
                grad_x.scalar());
   check_prefix("aggregate_backward", "grad_x", grad_x, block.num_sources, grad_out.cols(), grad_out.scalar());
   cpu::aggregate_backward(block, weights, grad_out, *pool_, grad_x);
+}
+
+void CpuBackend::aggregate_heads(BlockCsrView block, const Tensor& weights, const Tensor& x, Tensor& out) {
+  check_block("aggregate_heads", block);
+  check_edge_values("aggregate_heads", "weights", weights, block, out.scalar());
+  check_prefix("aggregate_heads", "x", x, block.num_sources, x.cols(), out.scalar());
+  check_heads("aggregate_heads", x, weights.cols());
+  check_shape("aggregate_heads", "out", out, block.num_destinations(), x.cols(), x.scalar());
+  cpu::aggregate_heads(block, weights, x, out);
+}
+
+void CpuBackend::aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const Tensor& grad_out,
+                                          Tensor& grad_x) {
+  const char* const who = "aggregate_heads_backward";
+  check_block(who, block);
+  check_edge_values(who, "weights", weights, block, grad_x.scalar());
+  check_heads(who, grad_x, weights.cols());
+  check_prefix(who, "grad_out", grad_out, block.num_destinations(), grad_x.cols(), grad_x.scalar());
+  check_prefix(who, "grad_x", grad_x, block.num_sources, grad_out.cols(), grad_out.scalar());
+  cpu::aggregate_heads_backward(block, weights, grad_out, *pool_, grad_x);
+}
+
+void CpuBackend::edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out) {
+  check_block("edge_dot", block);
+  check_edge_values("edge_dot", "out", out, block, x.scalar());
+  check_heads("edge_dot", x, out.cols());
+  check_prefix("edge_dot", "x", x, block.num_sources, y.cols(), out.scalar());
+  check_prefix("edge_dot", "y", y, block.num_destinations(), x.cols(), out.scalar());
+  cpu::edge_dot(block, x, y, out);
+}
+
+void CpuBackend::aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
+                               std::span<std::int32_t> argmax) {
+  check_block("aggregate_max", block);
+  check_prefix("aggregate_max", "x", x, block.num_sources, x.cols(), out.scalar());
+  check_shape("aggregate_max", "out", out, block.num_destinations(), x.cols(), x.scalar());
+  check_argmax("aggregate_max", argmax.size(), out);
+  cpu::aggregate_max(block, x, out, argmax);
+}
+
+void CpuBackend::aggregate_max_backward(BlockCsrView block, std::span<const std::int32_t> argmax,
+                                        const Tensor& grad_out, Tensor& grad_x) {
+  const char* const who = "aggregate_max_backward";
+  check_block(who, block);
+  check_shape(who, "grad_out", grad_out, block.num_destinations(), grad_x.cols(), grad_x.scalar());
+  check_prefix(who, "grad_x", grad_x, block.num_sources, grad_out.cols(), grad_out.scalar());
+  check_argmax(who, argmax.size(), grad_out);
+  cpu::aggregate_max_backward(block, argmax, grad_out, *pool_, grad_x);
+}
+
+void CpuBackend::edge_softmax(BlockCsrView block, const Tensor& scores, Tensor& out) {
+  check_block("edge_softmax", block);
+  check_edge_values("edge_softmax", "scores", scores, block, scores.scalar());
+  check_same("edge_softmax", "out", out, scores);
+  cpu::edge_softmax(block, scores, out);
+}
+
+void CpuBackend::edge_softmax_backward(BlockCsrView block, const Tensor& out, const Tensor& grad_out,
+                                       Tensor& grad_scores) {
+  check_block("edge_softmax_backward", block);
+  check_edge_values("edge_softmax_backward", "out", out, block, out.scalar());
+  check_same("edge_softmax_backward", "grad_out", grad_out, out);
+  check_same("edge_softmax_backward", "grad_scores", grad_scores, out);
+  cpu::edge_softmax_backward(block, out, grad_out, grad_scores);
 }
 
 void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,

@@ -29,6 +29,16 @@ class CpuBackend final : public Backend {
                  std::span<const NodeId> ids, Tensor& out) override;
   void aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
                           Tensor& grad_x) override;
+  void aggregate_heads(BlockCsrView block, const Tensor& weights, const Tensor& x, Tensor& out) override;
+  void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const Tensor& grad_out,
+                                Tensor& grad_x) override;
+  void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out) override;
+  void aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out, std::span<std::int32_t> argmax) override;
+  void aggregate_max_backward(BlockCsrView block, std::span<const std::int32_t> argmax, const Tensor& grad_out,
+                              Tensor& grad_x) override;
+  void edge_softmax(BlockCsrView block, const Tensor& scores, Tensor& out) override;
+  void edge_softmax_backward(BlockCsrView block, const Tensor& out, const Tensor& grad_out,
+                             Tensor& grad_scores) override;
   void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
                       Tensor& out) override;
   void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,

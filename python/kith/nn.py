@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kith import _core
+from kith import _core, _exchange
 from kith._arguments import UINT64_MAX, integer, number
 from kith.dataset import Dataset
 
@@ -48,6 +48,27 @@ class Model:
         self._backend = _core.Backend(device)
         self._handle = _core.Model(self._backend, options)
 
+    @classmethod
+    def from_torch(
+        cls, source: Any, *, dropout: float | None = None, seed: int = 0, device: str = "auto"
+    ) -> Model:
+        """The model with the sizes and parameters of a torch module, or of a state dict, with PyG's names.
+
+        source: torch_geometric.nn.models.GraphSAGE or GCN, a module whose `convs` are their layers or those of
+        kith.torch, or the state dict of one. dropout: None takes the module's, or the constructor's default.
+        Raises ValueError for parameters that the engine has not, and for a module that computes something else
+        (another aggregation, activation or normalisation); a state dict does not tell.
+        """
+        if not cls._kind:
+            raise TypeError("Model is a base class; use GraphSAGE or GCN")
+        _exchange.check_same_function(cls._kind, source)
+        state = _exchange.arrays_of(source)
+        dropout = _exchange.dropout_of(source) if dropout is None else dropout
+        options = {} if dropout is None else {"dropout": dropout}
+        model = cls(**_exchange.sizes_of(cls._kind, state), **options, seed=seed, device=device)
+        model.load_state_dict(state)
+        return model
+
     @property
     def device(self) -> str:
         return self._backend.name
@@ -71,6 +92,14 @@ class Model:
             name: np.ascontiguousarray(_transposed(name, value), dtype=np.float32)
             for name, value in self._handle.parameters()
         }
+
+    def to_torch_state_dict(self) -> dict[str, Any]:
+        """`state_dict` as CPU tensors, for a torch module with PyG's names. ImportError without torch."""
+        try:
+            import torch
+        except ModuleNotFoundError as error:
+            raise ImportError("to_torch_state_dict needs PyTorch: pip install torch") from error
+        return {name: torch.from_numpy(value) for name, value in self.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over values (arrays, CPU tensors). Raises ValueError, changing nothing, if one does not fit."""

@@ -6,42 +6,21 @@
 #include <random>
 
 #include "graph/errors.h"
+#include "tests/kernels/blocks.h"
 #include "tests/kernels/on_device.h"
 
 namespace kith {
 namespace {
 
+using test::Block;
 using test::expect_close;
+using test::expect_gradient;
+using test::joined;
+using test::random_block;
 using test::random_values;
 using test::tolerance_of;
 
 class Aggregate : public test::OnDevice {};
-
-/// Owns a block; every edge has a weight.
-struct Block {
-  std::int32_t num_sources = 0;
-  std::vector<std::int32_t> offsets{0}, sources;
-  std::vector<float> weights;
-
-  BlockCsrView view() const { return {num_sources, offsets, sources}; }
-  std::int64_t num_destinations() const { return view().num_destinations(); }
-};
-
-/// Empty rows, short rows with duplicates, and a hub as row 1.
-Block random_block(std::int32_t num_destinations, std::int32_t num_sources, std::int32_t hub_degree) {
-  std::mt19937_64 random(5);
-  Block block;
-  block.num_sources = num_sources;
-  for (std::int32_t v = 0; v < num_destinations; ++v) {
-    const std::int64_t degree = v == 1 ? hub_degree : static_cast<std::int64_t>(random() % 7);
-    for (std::int64_t i = 0; i < degree; ++i) {
-      block.sources.push_back(static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(num_sources)));
-      block.weights.push_back(static_cast<float>(random() % 64) / 32 - 1);
-    }
-    block.offsets.push_back(static_cast<std::int32_t>(block.sources.size()));
-  }
-  return block;
-}
 
 double weight(const Block& block, bool is_weighted, std::int64_t v, std::int32_t e) {
   return is_weighted ? block.weights[e] : 1.0 / (block.offsets[v + 1] - block.offsets[v]);
@@ -249,11 +228,122 @@ TEST_P(Aggregate, GivesTheSameBitsForAnyNumberOfThreads) {
     Tensor grad = backend_->zeros(block.num_sources, 33, Scalar::f32);
     backend_->aggregate(block.view(), {}, x, out);
     backend_->aggregate_backward(block.view(), block.weights, g, grad);
-    std::vector<double> all = values(out);
-    const std::vector<double> more = values(grad);
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
+    return joined({values(out), values(grad)});
   });
+  const Tensor weights = tensor(block.num_edges(), 3, Scalar::f32, random_values(block.num_edges() * 3, 3));
+  expect_same_bits_for_any_threads([&] {
+    Tensor out = backend_->empty(block.num_destinations(), 33, Scalar::f32);
+    Tensor grad = backend_->zeros(block.num_sources, 33, Scalar::f32);
+    Tensor grad_weights = backend_->empty(block.num_edges(), 3, Scalar::f32);
+    backend_->aggregate_heads(block.view(), weights, x, out);
+    backend_->aggregate_heads_backward(block.view(), weights, g, grad);
+    backend_->edge_dot(block.view(), x, g, grad_weights);
+    return joined({values(out), values(grad), values(grad_weights)});
+  });
+}
+
+/// Sums with a weight for every edge and head, in double.
+std::vector<double> naive_heads(const Block& block, const std::vector<double>& weights, std::int64_t heads,
+                                const std::vector<double>& x) {
+  const auto dim = static_cast<std::int64_t>(x.size()) / block.num_sources;
+  std::vector<double> out(static_cast<std::size_t>(block.num_destinations() * dim));
+  for (std::int64_t v = 0; v < block.num_destinations(); ++v) {
+    for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+      for (std::int64_t j = 0; j < dim; ++j) {
+        out[v * dim + j] += weights[e * heads + j / (dim / heads)] * x[block.sources[e] * dim + j];
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<double> naive_heads_backward(const Block& block, const std::vector<double>& weights,
+                                         std::int64_t heads, const std::vector<double>& grad_out,
+                                         std::int64_t dim) {
+  std::vector<double> grad(static_cast<std::size_t>(block.num_sources * dim), 0.5);
+  for (std::int64_t v = 0; v < block.num_destinations(); ++v) {
+    for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+      for (std::int64_t j = 0; j < dim; ++j) {
+        grad[block.sources[e] * dim + j] += weights[e * heads + j / (dim / heads)] * grad_out[v * dim + j];
+      }
+    }
+  }
+  return grad;
+}
+
+TEST_P(Aggregate, WeighsEveryHeadOfATinyBlockOnItsOwn) {
+  // Destination 0 hears from 1 and 2, destination 1 from nobody; two heads of one column.
+  const Block block{.num_sources = 3, .offsets = {0, 2, 2}, .sources = {1, 2}, .weights = {}};
+  const Tensor x = tensor(3, 2, Scalar::f32, std::vector<double>{9, 9, 1, 10, 2, 20});
+  const Tensor weights = tensor(2, 2, Scalar::f32, std::vector<double>{3, 0, 1, 0.5});
+  Tensor out = backend_->empty(2, 2, Scalar::f32);
+  backend_->aggregate_heads(block.view(), weights, x, out);
+  EXPECT_EQ(values(out), (std::vector<double>{5, 10, 0, 0}));
+}
+
+TEST_P(Aggregate, HeadsAgreeWithALoopForwardsAndBackwards) {
+  const Block block = random_block(60, 90, 500);
+  for (const auto& [heads, columns] : {std::pair{1, 33}, {1, 1030}, {3, 1}, {4, 8}, {8, 17}, {2, 1030}}) {
+    const std::int64_t dim = heads * columns;
+    const std::vector<double> w = random_values(block.num_edges() * heads, 1);
+    const std::vector<double> x = random_values(block.num_sources * dim, 2);
+    const std::vector<double> g = random_values(block.num_destinations() * dim, 3);
+    for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
+      const std::string what = concat(heads, " heads of ", columns);
+      const Tensor weights = tensor(block.num_edges(), heads, scalar, w);
+      Tensor out = backend_->empty(block.num_destinations(), dim, scalar);
+      backend_->aggregate_heads(block.view(), weights, tensor(block.num_sources, dim, scalar, x), out);
+      expect_close(values(out), naive_heads(block, w, heads, x), tolerance_of(scalar), what);
+      Tensor grad = backend_->empty(block.num_sources, dim, scalar);
+      backend_->fill(grad, 0.5);
+      backend_->aggregate_heads_backward(block.view(), weights,
+                                         tensor(block.num_destinations(), dim, scalar, g), grad);
+      expect_close(values(grad), naive_heads_backward(block, w, heads, g, dim), tolerance_of(scalar), what);
+    }
+  }
+}
+
+TEST_P(Aggregate, GradientsOfHeadsAgreeWithFiniteDifferences) {
+  const Block block = random_block(5, 7, 4);
+  const std::int64_t heads = 2, dim = 6, num_edges = block.num_edges();
+  const std::vector<double> w = random_values(num_edges * heads, 1);
+  const std::vector<double> x = random_values(block.num_sources * dim, 2);
+  const std::vector<double> direction = random_values(block.num_destinations() * dim, 3);
+  const auto run = [&](const std::vector<double>& w_now, const std::vector<double>& x_now) {
+    Tensor out = backend_->empty(block.num_destinations(), dim, Scalar::f64);
+    backend_->aggregate_heads(block.view(), tensor(num_edges, heads, Scalar::f64, w_now),
+                              tensor(block.num_sources, dim, Scalar::f64, x_now), out);
+    return values(out);
+  };
+  const Tensor grad_out = tensor(block.num_destinations(), dim, Scalar::f64, direction);
+  Tensor grad_x = backend_->zeros(block.num_sources, dim, Scalar::f64);
+  backend_->aggregate_heads_backward(block.view(), tensor(num_edges, heads, Scalar::f64, w), grad_out, grad_x);
+  expect_gradient(x, direction, values(grad_x), [&](const auto& at) { return run(w, at); });
+  Tensor grad_w = backend_->empty(num_edges, heads, Scalar::f64);
+  backend_->edge_dot(block.view(), tensor(block.num_sources, dim, Scalar::f64, x), grad_out, grad_w);
+  expect_gradient(w, direction, values(grad_w), [&](const auto& at) { return run(at, x); });
+}
+
+TEST_P(Aggregate, AcceptsMoreDestinationsThanSources) {
+  const Block block{.num_sources = 1, .offsets = {0, 1, 2, 2}, .sources = {0, 0}, .weights = {2, 3}};
+  Tensor out = backend_->empty(3, 1, Scalar::f32);
+  backend_->aggregate(block.view(), block.weights, tensor(1, 1, Scalar::f32, std::vector<double>{7}), out);
+  EXPECT_EQ(values(out), (std::vector<double>{14, 21, 0}));
+}
+
+TEST_P(Aggregate, RefusesHeadsThatDoNotFit) {
+  const Block block{.num_sources = 2, .offsets = {0, 1}, .sources = {1}, .weights = {}};
+  const Tensor x = backend_->zeros(2, 4, Scalar::f32);
+  Tensor out = backend_->zeros(1, 4, Scalar::f32);
+  Tensor grad = backend_->zeros(2, 4, Scalar::f32);
+  for (const auto& [rows, heads] : {std::pair{1, 3}, {2, 2}, {1, 0}}) {
+    Tensor weights = backend_->zeros(rows, heads, Scalar::f32);
+    EXPECT_THROW(backend_->aggregate_heads(block.view(), weights, x, out), InvalidArgument);
+    EXPECT_THROW(backend_->aggregate_heads_backward(block.view(), weights, out, grad), InvalidArgument);
+    EXPECT_THROW(backend_->edge_dot(block.view(), x, out, weights), InvalidArgument);
+  }
+  const Tensor wide_weights = backend_->zeros(1, 2, Scalar::f64);
+  EXPECT_THROW(backend_->aggregate_heads(block.view(), wide_weights, x, out), InvalidArgument);
 }
 
 TEST_P(Aggregate, RefusesShapesThatDoNotFit) {

@@ -7,9 +7,11 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -62,6 +64,31 @@ inline void expect_close(const std::vector<double>& got, const std::vector<doubl
   ASSERT_EQ(got.size(), expected.size()) << what;
   for (std::size_t i = 0; i < got.size(); ++i) {
     ASSERT_NEAR(got[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << what << " at " << i;
+  }
+}
+
+/// All values, one vector after another.
+inline std::vector<double> joined(const std::vector<std::vector<double>>& parts) {
+  std::vector<double> all;
+  for (const std::vector<double>& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+/// Fails unless `gradient` is that of <direction, run(x)> by x, by central differences. run: vector to vector.
+template <typename Run>
+void expect_gradient(std::vector<double> x, const std::vector<double>& direction,
+                     const std::vector<double>& gradient, const Run& run) {
+  constexpr double kStep = 1e-5;
+  const auto objective_at = [&](std::size_t i, double value) {
+    const double before = std::exchange(x[i], value);
+    const std::vector<double> out = run(x);
+    x[i] = before;
+    return std::inner_product(out.begin(), out.end(), direction.begin(), 0.0);
+  };
+  ASSERT_EQ(gradient.size(), x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double slope = (objective_at(i, x[i] + kStep) - objective_at(i, x[i] - kStep)) / (2 * kStep);
+    ASSERT_NEAR(gradient[i], slope, 1e-8 * (1 + std::abs(slope))) << "at " << i;
   }
 }
 

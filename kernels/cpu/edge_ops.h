@@ -1,0 +1,18 @@
+// Operations whose result has a row for each edge: what attention needs. Shapes are checked by the caller.
+#pragma once
+
+#include "graph/views.h"
+#include "kernels/tensor.h"
+
+namespace kith::cpu {
+
+/// See Backend::edge_softmax.
+void edge_softmax(BlockCsrView block, const Tensor& scores, Tensor& out);
+
+/// See Backend::edge_softmax_backward.
+void edge_softmax_backward(BlockCsrView block, const Tensor& out, const Tensor& grad_out, Tensor& grad_scores);
+
+/// See Backend::edge_dot.
+void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out);
+
+}  // namespace kith::cpu

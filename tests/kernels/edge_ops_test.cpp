@@ -1,0 +1,167 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "graph/errors.h"
+#include "tests/kernels/blocks.h"
+#include "tests/kernels/on_device.h"
+
+namespace kith {
+namespace {
+
+using test::Block;
+using test::expect_close;
+using test::expect_gradient;
+using test::joined;
+using test::random_block;
+using test::random_values;
+using test::tolerance_of;
+
+class EdgeOps : public test::OnDevice {};
+
+std::vector<double> naive_softmax(const Block& block, const std::vector<double>& scores, std::int64_t heads) {
+  std::vector<double> out(scores.size());
+  for (std::int64_t v = 0; v < block.num_destinations(); ++v) {
+    for (std::int64_t h = 0; h < heads; ++h) {
+      double sum = 0;
+      for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+        sum += std::exp(scores[e * heads + h]);
+      }
+      for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+        out[e * heads + h] = std::exp(scores[e * heads + h]) / sum;
+      }
+    }
+  }
+  return out;
+}
+
+/// By the whole Jacobian of each row: d out_i / d score_j = out_i * (i == j) - out_i * out_j.
+std::vector<double> naive_softmax_backward(const Block& block, const std::vector<double>& out,
+                                           const std::vector<double>& grad_out, std::int64_t heads) {
+  std::vector<double> grad(out.size());
+  for (std::int64_t v = 0; v < block.num_destinations(); ++v) {
+    for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+      for (std::int32_t f = block.offsets[v]; f < block.offsets[v + 1]; ++f) {
+        for (std::int64_t h = 0; h < heads; ++h) {
+          const double y = out[f * heads + h];
+          grad[e * heads + h] += grad_out[f * heads + h] * y * ((e == f ? 1 : 0) - out[e * heads + h]);
+        }
+      }
+    }
+  }
+  return grad;
+}
+
+TEST_P(EdgeOps, SoftmaxOfATinyBlock) {
+  // One edge gets everything; two equal scores share; scores that would overflow without the maximum.
+  const Block block{.num_sources = 2, .offsets = {0, 1, 1, 3, 5}, .sources = {0, 0, 1, 0, 1}, .weights = {}};
+  const Tensor scores = tensor(5, 1, Scalar::f32, std::vector<double>{-3, 7, 7, 1000, -1000});
+  Tensor out = backend_->empty(5, 1, Scalar::f32);
+  backend_->edge_softmax(block.view(), scores, out);
+  EXPECT_EQ(values(out), (std::vector<double>{1, 0.5, 0.5, 1, 0}));
+}
+
+TEST_P(EdgeOps, SoftmaxAgreesWithALoopForwardsAndBackwards) {
+  const Block block = random_block(60, 90, 500);
+  for (const std::int64_t heads : {1, 2, 4, 7, 64, 70}) {
+    const std::vector<double> scores = random_values(block.num_edges() * heads, 1);
+    const std::vector<double> g = random_values(block.num_edges() * heads, 2);
+    const std::vector<double> expected = naive_softmax(block, scores, heads);
+    const std::vector<double> expected_grad = naive_softmax_backward(block, expected, g, heads);
+    for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
+      Tensor out = backend_->empty(block.num_edges(), heads, scalar);
+      backend_->edge_softmax(block.view(), tensor(block.num_edges(), heads, scalar, scores), out);
+      expect_close(values(out), expected, tolerance_of(scalar), concat(heads, " heads"));
+      Tensor grad = backend_->empty(block.num_edges(), heads, scalar);
+      backend_->fill(grad, 9);
+      backend_->edge_softmax_backward(block.view(), out, tensor(block.num_edges(), heads, scalar, g), grad);
+      expect_close(values(grad), expected_grad, tolerance_of(scalar), concat(heads, " heads"));
+    }
+  }
+}
+
+TEST_P(EdgeOps, SoftmaxGradientAgreesWithFiniteDifferences) {
+  const Block block = random_block(6, 8, 5);
+  const std::int64_t heads = 3, num_edges = block.num_edges();
+  const std::vector<double> scores = random_values(num_edges * heads, 1);
+  const std::vector<double> direction = random_values(num_edges * heads, 2);
+  const auto softmax = [&](const std::vector<double>& at) {
+    Tensor out = backend_->empty(num_edges, heads, Scalar::f64);
+    backend_->edge_softmax(block.view(), tensor(num_edges, heads, Scalar::f64, at), out);
+    return out;
+  };
+  Tensor grad = backend_->empty(num_edges, heads, Scalar::f64);
+  backend_->edge_softmax_backward(block.view(), softmax(scores),
+                                  tensor(num_edges, heads, Scalar::f64, direction), grad);
+  expect_gradient(scores, direction, values(grad), [&](const auto& at) { return values(softmax(at)); });
+}
+
+TEST_P(EdgeOps, DotsAgreeWithALoop) {
+  const Block block = random_block(60, 90, 500);
+  for (const auto& [heads, columns] : {std::pair{1, 1}, {1, 100}, {4, 8}, {3, 21}, {8, 16}}) {
+    const std::int64_t dim = heads * columns;
+    const std::vector<double> x = random_values(block.num_sources * dim, 1);
+    const std::vector<double> y = random_values(block.num_destinations() * dim, 2);
+    std::vector<double> expected(static_cast<std::size_t>(block.num_edges() * heads));
+    for (std::int64_t v = 0; v < block.num_destinations(); ++v) {
+      for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+        for (std::int64_t j = 0; j < dim; ++j) {
+          expected[e * heads + j / columns] += x[block.sources[e] * dim + j] * y[v * dim + j];
+        }
+      }
+    }
+    for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
+      Tensor out = backend_->empty(block.num_edges(), heads, scalar);
+      backend_->edge_dot(block.view(), tensor(block.num_sources, dim, scalar, x),
+                         tensor(block.num_destinations(), dim, scalar, y), out);
+      expect_close(values(out), expected, tolerance_of(scalar), concat(heads, " heads of ", columns));
+    }
+  }
+}
+
+TEST_P(EdgeOps, AcceptBlocksWithoutRowsOrEdges) {
+  for (const std::vector<std::int32_t>& offsets : {std::vector<std::int32_t>{0}, {0, 0, 0}}) {
+    const Block block{.num_sources = 2, .offsets = offsets, .sources = {}, .weights = {}};
+    Tensor none = backend_->empty(0, 4, Scalar::f32);
+    backend_->edge_softmax(block.view(), none, none);
+    Tensor grad = backend_->empty(0, 4, Scalar::f32);
+    backend_->edge_softmax_backward(block.view(), none, none, grad);
+    const Tensor y = backend_->zeros(block.num_destinations(), 8, Scalar::f32);
+    backend_->edge_dot(block.view(), backend_->zeros(2, 8, Scalar::f32), y, grad);
+  }
+}
+
+TEST_P(EdgeOps, GiveTheSameBitsForAnyNumberOfThreads) {
+  const Block block = random_block(30'000, 40'000, 20'000);
+  const std::int64_t num_edges = block.num_edges();
+  const Tensor scores = tensor(num_edges, 4, Scalar::f32, random_values(num_edges * 4, 1));
+  const Tensor g = tensor(num_edges, 4, Scalar::f32, random_values(num_edges * 4, 2));
+  expect_same_bits_for_any_threads([&] {
+    Tensor out = backend_->empty(num_edges, 4, Scalar::f32);
+    Tensor grad = backend_->empty(num_edges, 4, Scalar::f32);
+    backend_->edge_softmax(block.view(), scores, out);
+    backend_->edge_softmax_backward(block.view(), out, g, grad);
+    return joined({values(out), values(grad)});
+  });
+}
+
+TEST_P(EdgeOps, RefuseShapesThatDoNotFit) {
+  const Block block{.num_sources = 2, .offsets = {0, 1}, .sources = {1}, .weights = {}};
+  Tensor one = backend_->zeros(1, 2, Scalar::f32);
+  Tensor two = backend_->zeros(2, 2, Scalar::f32);
+  Tensor narrow = backend_->zeros(1, 1, Scalar::f32);
+  Tensor wide_scalar = backend_->zeros(1, 2, Scalar::f64);
+  EXPECT_THROW(backend_->edge_softmax(block.view(), two, two), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax(block.view(), one, narrow), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax(block.view(), one, wide_scalar), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax_backward(block.view(), one, narrow, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax_backward(block.view(), one, one, two), InvalidArgument);
+  EXPECT_THROW(backend_->edge_dot(block.view(), one, one, narrow), InvalidArgument);
+  EXPECT_THROW(backend_->edge_dot(block.view(), two, narrow, narrow), InvalidArgument);
+}
+
+KITH_ON_EVERY_DEVICE(EdgeOps);
+
+}  // namespace
+}  // namespace kith
