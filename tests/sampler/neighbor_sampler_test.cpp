@@ -158,6 +158,23 @@ TEST(NeighborSampler, NeverLeavesTheCommunityAtPIntraOneWhereItHasNeighbours) {
   }
 }
 
+// An unbiased draw at p_intra = 1 takes one neighbour from outside, to stand for all that are there; drawing
+// with replacement, a community of two is as good for the other draws as a large one.
+TEST(NeighborSampler, LeavesTheCommunityOnceInAnUnbiasedDrawAtPIntraOne) {
+  const CsrGraph graph = test::star_graph(7);
+  const std::vector<NodeId> roots = {0};
+  for (const bool with_replacement : {false, true}) {
+    for (const NodeId num_inside : {1, 2, 6}) {
+      const Communities communities({0, num_inside + 1, 8}, 8, "test");
+      const SamplerOptions options{
+          .fanouts = {5}, .p_intra = 1, .with_replacement = with_replacement, .is_unbiased = true};
+      const MiniBatch batch = NeighborSampler(graph.view(), communities, options).sample(roots, 0, 0);
+      EXPECT_EQ(batch.num_intra_edges, static_cast<std::int64_t>(batch.sources.size()) - 1)
+          << num_inside << ", replacement " << with_replacement;
+    }
+  }
+}
+
 // 0 and 1 are one community, 2..5 the other. 0 hears only from outside, 1 from 0 and from outside.
 TEST(NeighborSampler, KeepsOrDropsOutsideNeighboursOfANodeWithNothingInside) {
   const CsrGraph graph = test::make_graph(6, {{2, 0}, {3, 0}, {4, 0}, {0, 1}, {5, 1}});
