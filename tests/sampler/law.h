@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "tests/sampler/chi_square.h"
 
@@ -72,5 +73,17 @@ struct Drawn {
 
 /// The draws of trial t; they stay valid until the next call. Trials are asked for in order.
 using Draw = std::function<Drawn(std::int64_t trial)>;
+
+/// Where a node is drawn for: what its random numbers depend on.
+struct Place {
+  std::uint64_t seed = 0;
+  std::int32_t epoch = 0;
+  std::int64_t batch = 0;
+  std::int32_t hop = 0;
+  std::int32_t node = 0;  ///< of two whose rows are equal
+};
+
+/// The positions drawn at a place.
+using PlacedDraw = std::function<std::vector<std::int32_t>(const Place& place)>;
 
 }  // namespace kith::test

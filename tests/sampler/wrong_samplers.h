@@ -5,15 +5,25 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <utility>
 #include <vector>
 
+#include "sampler/rng.h"
 #include "tests/sampler/law.h"
 
 namespace kith::test::wrong {
 
 using Positions = std::vector<std::int32_t>;
+
+using Order = std::vector<std::int32_t>;
+
+inline Order ascending(std::int32_t size) {
+  Order order(static_cast<std::size_t>(size));
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
 
 /// Uniform in [0, bound) but for a bias below 2^-40.
 inline std::int32_t below(std::int32_t bound, std::mt19937_64& bits) {
@@ -113,6 +123,65 @@ inline Draw weights_not_updated(const Row& row, std::int32_t fanout, double p_in
 /// The right neighbours, every one with the same weight.
 inline Draw unweighted(Draw draw) {
   return [draw = std::move(draw)](std::int64_t trial) { return Drawn{.positions = draw(trial).positions}; };
+}
+
+/// Uniform draws from one generator a place, which is what key(place) says.
+template <typename Key>
+PlacedDraw draw_by_key(const Row& row, std::int32_t fanout, const Key& key) {
+  return [=](const Place& place) {
+    Rng rng(static_cast<std::uint64_t>(key(place)), 0, 0, 0, std::uint8_t{0});
+    const auto draw_below = [&](std::int32_t n) {
+      return static_cast<std::int32_t>(rng.bounded32(static_cast<std::uint32_t>(n)));
+    };
+    Positions out;
+    append_subset(0, row.degree, fanout, draw_below, out);
+    return out;
+  };
+}
+
+/// What a place is told apart by.
+enum class Part { epoch, batch, hop, node };
+
+/// Random numbers that leave one part of the place out.
+inline PlacedDraw forgetful(const Row& row, std::int32_t fanout, Part forgotten) {
+  return draw_by_key(row, fanout, [=](const Place& place) {
+    const auto part = [&](Part which, std::int64_t value) { return which == forgotten ? 0 : value; };
+    std::int64_t key = static_cast<std::int64_t>(place.seed);
+    key = key << 12 | part(Part::epoch, place.epoch);
+    key = key << 12 | part(Part::batch, place.batch);
+    return key << 2 | part(Part::hop, place.hop) << 1 | part(Part::node, place.node);
+  });
+}
+
+/// Random numbers keyed by a sum, as `seed + epoch + batch` is in many a data loader.
+inline PlacedDraw summed(const Row& row, std::int32_t fanout) {
+  return draw_by_key(row, fanout, [](const Place& place) {
+    return static_cast<std::int64_t>(place.seed) + place.epoch + place.batch + place.hop + 1000 * place.node;
+  });
+}
+
+/// Sattolo's algorithm, a Fisher-Yates shuffle that is off by one: nothing ever stays in its place.
+inline Order never_in_place(std::int32_t size, std::mt19937_64& bits) {
+  Order order = ascending(size);
+  for (std::int32_t i = size - 1; i > 0; --i) std::swap(order[i], order[below(i, bits)]);
+  return order;
+}
+
+/// Exchanges each with any other, not only with those that are still to be placed: n^n ways for n! orders.
+inline Order exchanged_with_any(std::int32_t size, std::mt19937_64& bits) {
+  Order order = ascending(size);
+  for (std::int32_t i = 0; i < size; ++i) std::swap(order[i], order[below(size, bits)]);
+  return order;
+}
+
+/// Sorts by random keys of 16 bits: what gets the same key stays in the order in which it came.
+inline Order sorted_by_16_bits(std::int32_t size, std::mt19937_64& bits) {
+  std::vector<std::uint16_t> keys(static_cast<std::size_t>(size));
+  for (std::uint16_t& key : keys) key = static_cast<std::uint16_t>(bits() >> 48);
+  Order order = ascending(size);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int32_t a, std::int32_t b) { return keys[a] < keys[b]; });
+  return order;
 }
 
 }  // namespace kith::test::wrong
