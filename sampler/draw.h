@@ -187,7 +187,7 @@ class Drawer {
   /// How many of `count` draws fall inside the community of a split row, each in proportion to the weight that
   /// is left.
   std::int32_t draw_num_inside(const DrawRow& row, std::int32_t count, Rng& rng) const {
-    if (rule_.is_intra_only()) return std::min(row.num_intra, count - 1);  // unbiased: one draw goes outside
+    if (rule_.is_intra_only()) return count - 1;  // unbiased: one draw goes outside
     std::uint64_t inside = static_cast<std::uint64_t>(row.num_intra) * rule_.intra_weight;
     std::uint64_t outside = static_cast<std::uint64_t>(row.num_outside()) * outside_weight();
     std::int32_t num_inside = 0;

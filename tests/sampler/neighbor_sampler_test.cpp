@@ -10,82 +10,18 @@
 #include <set>
 
 #include "graph/errors.h"
+#include "tests/sampler/batch_checks.h"
 #include "tests/sampler/random_graphs.h"
 
 namespace kith {
 namespace {
 
+using test::expect_equal;
 using testing::ElementsAre;
-using testing::ElementsAreArray;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr std::int32_t kAll = -1;
-
-void expect_equal(const MiniBatch& a, const MiniBatch& b) {
-  EXPECT_EQ(a.input_nodes, b.input_nodes);
-  EXPECT_EQ(a.hop_bounds, b.hop_bounds);
-  EXPECT_EQ(a.offsets, b.offsets);
-  EXPECT_EQ(a.sources, b.sources);
-  EXPECT_EQ(a.edges, b.edges);
-}
-
-/// How many neighbours the options promise for a node, counted one edge at a time.
-std::int32_t promised(const CsrGraph& graph, const Communities& communities, NodeId node, std::int32_t fanout,
-                      const SamplerOptions& options) {
-  std::int32_t inside = 0;
-  for (const NodeId u : graph.view().row(node))
-    inside += communities.community_of(u) == communities.community_of(node);
-  const std::int32_t degree = graph.view().degree(node);
-  std::int32_t available = degree;
-  if (options.p_intra == 1 && (inside > 0 || options.no_intra == NoIntra::drop)) available = inside;
-  if (options.is_unbiased && options.p_intra == 1 && inside > 0 && inside < degree) ++available;
-  if (options.kind == SamplerKind::full || (fanout == kAll && options.is_unbiased)) return degree;
-  if (fanout == kAll || available == 0) return available;
-  return options.with_replacement ? fanout : std::min(fanout, available);
-}
-
-/// Everything that batch.h says about a batch. Needs keep_edges.
-void check_batch(const MiniBatch& batch, const CsrGraph& graph, const Communities& communities,
-                 const SamplerOptions& options, std::span<const NodeId> roots) {
-  ASSERT_EQ(batch.num_hops(), static_cast<std::int32_t>(options.fanouts.size()));
-  ASSERT_THAT(batch.roots(), ElementsAreArray(roots));
-  ASSERT_EQ(static_cast<std::size_t>(batch.hop_bounds.back()), batch.input_nodes.size());
-  ASSERT_EQ(std::set<NodeId>(batch.input_nodes.begin(), batch.input_nodes.end()).size(),
-            batch.input_nodes.size());
-  ASSERT_EQ(batch.offsets.size(), static_cast<std::size_t>(batch.hop_bounds[batch.hop_bounds.size() - 2]) + 1);
-  ASSERT_EQ(batch.offsets.front(), 0);
-  ASSERT_EQ(static_cast<std::size_t>(batch.offsets.back()), batch.sources.size());
-  ASSERT_EQ(batch.edges.size(), batch.sources.size());
-  ASSERT_EQ(batch.weights.size(), options.is_unbiased ? batch.sources.size() : 0);
-  std::int64_t num_intra = 0;
-  std::int32_t known = batch.num_roots();  // nodes that have appeared so far
-  for (std::size_t hop = 0; hop < options.fanouts.size(); ++hop) {
-    const std::int32_t first = hop == 0 ? 0 : batch.hop_bounds[hop - 1];
-    for (std::int32_t i = first; i < batch.hop_bounds[hop]; ++i) {
-      const NodeId node = batch.input_nodes[i];
-      const std::int32_t begin = batch.offsets[i], end = batch.offsets[i + 1];
-      ASSERT_EQ(end - begin, promised(graph, communities, node, options.fanouts[hop], options))
-          << "node " << node;
-      std::set<EdgeOffset> drawn;
-      for (std::int32_t e = begin; e < end; ++e) {
-        ASSERT_LE(batch.sources[e], known) << "local ids are to follow first appearance";
-        known = std::max(known, batch.sources[e] + 1);
-        drawn.insert(batch.edges[e]);
-        num_intra +=
-            communities.community_of(batch.input_nodes[batch.sources[e]]) == communities.community_of(node);
-        ASSERT_GE(batch.edges[e], graph.view().offsets[node]);
-        ASSERT_LT(batch.edges[e], graph.view().offsets[node + 1]);
-        ASSERT_EQ(graph.view().neighbors[batch.edges[e]], batch.input_nodes[batch.sources[e]]);
-      }
-      if (!options.with_replacement) {
-        ASSERT_EQ(drawn.size(), static_cast<std::size_t>(end - begin));
-      }
-    }
-    ASSERT_EQ(known, batch.hop_bounds[hop + 1]);
-  }
-  ASSERT_EQ(num_intra, batch.num_intra_edges);
-}
 
 // The example of batch.h: 7 hears from 3 and 9, 3 hears from 7.
 TEST(NeighborSampler, GivesTheBatchThatTheHeaderShows) {
@@ -124,7 +60,7 @@ TEST(NeighborSampler, KeepsEveryPromiseOnMessyGraphs) {
                                              .seed = seed};
                 const NeighborSampler sampler(graph.view(), communities, options);
                 const std::vector<NodeId> roots = {5, 0, 33, 120, 121, 122, 199, 7};
-                check_batch(sampler.sample(roots, 3, 9), graph, communities, options, roots);
+                test::BatchChecker(graph, communities, options).check(sampler.sample(roots, 3, 9), roots);
                 if (HasFatalFailure()) {
                   FAIL() << name_of(kind) << ", p " << p << ", replacement " << with_replacement
                          << ", unbiased " << is_unbiased;
@@ -154,6 +90,23 @@ TEST(NeighborSampler, NeverLeavesTheCommunityAtPIntraOneWhereItHasNeighbours) {
         ASSERT_EQ(communities.community_of(batch.input_nodes[batch.sources[e]]),
                   communities.community_of(roots[i]));
       }
+    }
+  }
+}
+
+// An unbiased draw at p_intra = 1 takes one neighbour from outside, to stand for all that are there; drawing
+// with replacement, a community of two is as good for the other draws as a large one.
+TEST(NeighborSampler, LeavesTheCommunityOnceInAnUnbiasedDrawAtPIntraOne) {
+  const CsrGraph graph = test::star_graph(7);
+  const std::vector<NodeId> roots = {0};
+  for (const bool with_replacement : {false, true}) {
+    for (const NodeId num_inside : {1, 2, 6}) {
+      const Communities communities({0, num_inside + 1, 8}, 8, "test");
+      const SamplerOptions options{
+          .fanouts = {5}, .p_intra = 1, .with_replacement = with_replacement, .is_unbiased = true};
+      const MiniBatch batch = NeighborSampler(graph.view(), communities, options).sample(roots, 0, 0);
+      EXPECT_EQ(batch.num_intra_edges, static_cast<std::int64_t>(batch.sources.size()) - 1)
+          << num_inside << ", replacement " << with_replacement;
     }
   }
 }
