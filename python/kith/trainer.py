@@ -57,7 +57,7 @@ class Trainer:
         Returns a list with one entry an epoch for each of: epoch, train_loss, valid_accuracy (of the metric;
         NaN without validation nodes), seconds, stall_seconds, and input_nodes, edges and communities per batch.
         """
-        if loader.data is not self.data:
+        if loader.dataset is not self.data:
             raise ValueError("Trainer.fit: the loader must read the trainer's own dataset")
         epochs = integer("epochs", epochs, 1)
         patience = None if patience is None else integer("patience", patience, 1)

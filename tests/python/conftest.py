@@ -67,3 +67,9 @@ def command():
     if not path.exists():
         pytest.skip(f"the kith command is not built ({path})")
     return path
+
+
+@pytest.fixture(autouse=True)
+def numpy_batches(monkeypatch):
+    """Loaders hand out NumPy arrays unless a test asks for more, whatever other tests have imported."""
+    monkeypatch.setattr("kith._output._richest_imported", lambda: "numpy")
