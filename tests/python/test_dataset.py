@@ -134,6 +134,7 @@ def test_a_graph_without_edges_features_or_labels_is_one():
     [
         ({"edge_index": [[0, 1, 2]]}, r"\[2, E\]"),
         ({"edge_index": [[0.5], [1.0]]}, "whole numbers"),
+        ({"edge_index": [[0, 1], [1]]}, "edge_index must be an array"),
         ({"edge_index": [[0], [400]]}, "400"),
         ({"edge_index": [[-1], [0]]}, "-1"),
         ({"x": np.zeros((400, 12))}, "float64"),
@@ -178,3 +179,15 @@ def test_saving_into_a_missing_folder_is_an_os_error(data, tmp_path):
 def test_levels_that_do_not_exist_are_refused(data):
     with pytest.raises(ValueError, match="level"):
         data.communities(99)
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_dataset_outlives_the_name_of_its_file(data, tmp_path, mapped):
+    path = tmp_path / "graph.kith.h5"
+    data.save(path)
+    read = kith.Dataset.open(path, map_features=mapped)
+    path.unlink()
+    batch = next(iter(kith.NeighborLoader(read, [3], "train", batch_size=20)))
+    assert np.array_equal(batch.x, data.x[batch.n_id])
+    with pytest.raises(OSError, match="graph.kith.h5"):
+        kith.Dataset.open(path)
