@@ -60,8 +60,9 @@ class Dataset:
     ) -> Dataset:
         """Makes a dataset of arrays (NumPy, or anything that NumPy can read, such as CPU tensors).
 
-        edge_index: [2, E] integers, row 0 the sources, row 1 the targets. Repeated edges count once.
-        x: [N, F] float32 or float16, C-contiguous; y: [N] classes, -1 = none, or [N, C] of 0/1 for multi-label.
+        edge_index: [2, E] integers, row 0 the sources, row 1 the targets; int64 is read in place. Repeated
+        edges count once. x: [N, F] float32 or float16, C-contiguous; copied once, into the new order.
+        y: [N] classes, -1 = none, or [N, C] of 0/1 for multi-label.
         train, valid, test: node ids, or masks [N]. communities: [N] the community of each node; None finds
         them.
         symmetrize: add the reverse of every edge that has none.

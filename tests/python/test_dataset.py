@@ -1,9 +1,12 @@
 import gc
+import subprocess
+import sys
+from pathlib import Path
 
 import kith
 import numpy as np
 import pytest
-from conftest import make_arrays
+from conftest import kith_environment, make_arrays
 
 
 def edge_set(edge_index):
@@ -191,3 +194,30 @@ def test_a_dataset_outlives_the_name_of_its_file(data, tmp_path, mapped):
     assert np.array_equal(batch.x, data.x[batch.n_id])
     with pytest.raises(OSError, match="graph.kith.h5"):
         kith.Dataset.open(path)
+
+
+PEAK_OF_FROM_ARRAYS = """
+import numpy, kith
+
+def status(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
+
+x = numpy.ones((400_000, 128), numpy.float32)
+edge_index = numpy.stack([numpy.arange(400_000), numpy.roll(numpy.arange(400_000), 1)])
+communities = numpy.arange(400_000) // 256
+open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew
+before = status("VmRSS")
+data = kith.Dataset.from_arrays(edge_index, x, communities=communities)
+print((status("VmHWM") - before) / x.nbytes)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_features_are_copied_once():
+    """Into the new order; a second copy, even a passing one, would double the peak."""
+    result = subprocess.run(
+        [sys.executable, "-c", PEAK_OF_FROM_ARRAYS], env=kith_environment(), capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert 1.0 <= float(result.stdout) < 1.6
