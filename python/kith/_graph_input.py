@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from kith._arguments import array_of, integers, node_ids
 from kith.dataset import Dataset
-from kith.interop import arrays_of_pyg, is_pyg_data
+from kith.interop import is_pyg_data
 
 _PARTITION_KEYS = {
     "communities",
@@ -25,7 +25,7 @@ _PARTITION_KEYS = {
     "seed",
 }
 _TUPLE_KEYS = ("edge_index", "x", "y")
-_MASKS = ("train_mask", "val_mask", "test_mask")
+_MASKS = {"train": "train_mask", "valid": "val_mask", "val": "val_mask", "test": "test_mask"}
 
 # The prepared form of each Data still alive, so that loaders for training, validation and test share one. By
 # id, as a Data cannot be hashed; the weak reference takes the entry out when the Data goes.
@@ -48,6 +48,8 @@ class GraphInput:
         """The dataset's ids of input nodes, and for a mask the place of each in it (otherwise None)."""
         if isinstance(which, tuple) and which and isinstance(which[0], str):
             raise ValueError("input_nodes must be ids or a mask: node types are not supported")
+        if self.pyg is not None and isinstance(which, str):
+            which = _mask_of(self.pyg, which)
         if which is not None and not isinstance(which, str):
             which = array_of("input_nodes", which)
             places = np.flatnonzero(which) if which.dtype.kind == "b" else None
@@ -68,6 +70,16 @@ class GraphInput:
     def ids(self, nodes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The user's ids of nodes named by the dataset's."""
         return self.dataset.original_id[nodes] if self.has_original_ids else nodes
+
+
+def _mask_of(data: Any, name: str) -> npt.NDArray[np.int64]:
+    """The nodes of a split of a Data."""
+    if name not in _MASKS:
+        raise ValueError(f"input_nodes must be one of {sorted(_MASKS)}, ids, a mask or None, got {name!r}")
+    mask = data.get(_MASKS[name])
+    if mask is None:
+        raise ValueError(f"input_nodes={name!r}: data has no {_MASKS[name]}")
+    return node_ids(_MASKS[name], mask, data.num_nodes).astype(np.int64)
 
 
 def _check_originals(
@@ -130,7 +142,7 @@ def _dataset_of_pyg(data: Any, partition: dict[str, Any]) -> Dataset:
 def _stamp(data: Any) -> list[Any]:
     """Changes when a tensor that was copied into the dataset is replaced or written to."""
     stamp: list[Any] = [data.num_nodes]
-    for name in ("edge_index", "x", "y", *_MASKS):
+    for name in ("edge_index", "x", "y"):
         value = data.get(name)
         if hasattr(value, "data_ptr"):
             version = 0 if value.is_inference() else value._version
@@ -140,9 +152,9 @@ def _stamp(data: Any) -> list[Any]:
 
 def _engine_part(data: Any) -> dict[str, Any]:
     """The arguments of Dataset.from_arrays that the Data has in a form that the engine holds."""
-    slim = data.__class__.from_dict({name: data[name] for name in ("edge_index", *_MASKS) if _fits(data, name)})
-    slim.num_nodes = data.num_nodes
-    arrays = arrays_of_pyg(slim)
+    if data.get("edge_index") is None:
+        raise ValueError("NeighborLoader: data must have edge_index (leave the ToSparseTensor transform out)")
+    arrays = {"edge_index": array_of("edge_index", data.edge_index), "num_nodes": data.num_nodes}
     if holds_features(data):
         arrays["x"] = np.ascontiguousarray(array_of("x", data.x))
     if holds_labels(data):
@@ -150,25 +162,20 @@ def _engine_part(data: Any) -> dict[str, Any]:
     return arrays
 
 
-def _fits(data: Any, name: str) -> bool:
-    value = data.get(name)
-    return value is not None and (name == "edge_index" or tuple(value.shape) == (data.num_nodes,))
-
-
 def holds_features(data: Any) -> bool:
-    """Whether the engine holds x of a Data: [N, F] float32 or float16."""
+    """Whether the engine holds x of a Data: [N, F] float32 or float16 in host memory."""
     x = data.get("x")
-    return (
-        str(getattr(x, "dtype", "")) in ("torch.float32", "torch.float16")
-        and x.dim() == 2
-        and x.shape[1] > 0
-        and not x.is_sparse
-    )
+    return _is_dense(x, ("torch.float32", "torch.float16")) and x.dim() == 2 and x.shape[1] > 0
 
 
 def holds_labels(data: Any) -> bool:
-    """Whether the engine holds y of a Data: [N] int64 classes, -1 = none."""
+    """Whether the engine holds y of a Data: [N] int64 classes, -1 = none, in host memory."""
     y = data.get("y")
-    if str(getattr(y, "dtype", "")) != "torch.int64" or y.dim() != 1 or y.numel() != data.num_nodes:
+    if not _is_dense(y, ("torch.int64",)) or tuple(y.shape) != (data.num_nodes,):
         return False
     return y.numel() == 0 or (int(y.min()) >= -1 and int(y.max()) < max(2 * y.numel(), 2**16))
+
+
+def _is_dense(value: Any, dtypes: tuple[str, ...]) -> bool:
+    is_tensor = hasattr(value, "is_sparse") and str(value.dtype) in dtypes
+    return is_tensor and value.device.type == "cpu" and str(value.layout) == "torch.strided"

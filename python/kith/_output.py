@@ -124,6 +124,7 @@ class _PygConverter:
         values |= {"batch_size": batch.batch_size, "blocks": batch.blocks}
         if self._select is not None:  # a user's own n_id or e_id stands, as in PyG
             values |= self._select.nodes(batch) | self._select.edges(batch)
+            values["edge_index"] = batch.edge_index.to(self._template.edge_index.device)
         out = copy.copy(self._template)
         if "num_nodes" in out:
             out.num_nodes = batch.num_nodes

@@ -152,12 +152,12 @@ class NeighborLoader:
     partition: how communities are found where data is no kith.Dataset: a dict of method, num_communities,
         community_size, num_levels, imbalance, seed, communities (see Dataset.from_arrays).
 
-    Every batch is a pure function of these options and the epoch; prefetch does not change it. Each full
-    iteration moves `epoch` on by one; `set_epoch` sets it. Options of PyG and of torch's DataLoader that only
-    say how workers run (pin_memory, persistent_workers, worker_init_fn, filter_per_worker, ...) are taken and
-    have no effect. Those that would change the batches (disjoint, time_attr, weight_attr, sampler, ...) raise
-    ValueError unless they have their default. Used in a fork of the process that made it, a loader raises
-    RuntimeError.
+    Every batch is a pure function of these options and the epoch; prefetch does not change it. Each
+    iteration is the next epoch, also after one that was left in the middle; `set_epoch` sets it. Options
+    of PyG and of torch's DataLoader that only say how workers run (pin_memory, persistent_workers,
+    worker_init_fn, filter_per_worker, ...) are taken and have no effect. Those that would change the
+    batches (disjoint, time_attr, weight_attr, sampler, ...) raise ValueError unless they have their
+    default. Used in a fork of the process that made it, a loader raises RuntimeError.
     """
 
     def __init__(
@@ -261,7 +261,8 @@ class NeighborLoader:
 
     def __iter__(self) -> Iterator[Any]:
         self._check_process()
-        # Left in mid-epoch, it starts the epoch again, unless load_state_dict said where to go on.
+        if self._handed_out > self._resume_at:  # the latest iteration was left in mid-epoch
+            self.set_epoch(min(self._epoch + 1, MAX_EPOCH))
         first, self._resume_at = self._resume_at, 0
         self._handed_out = first
         return self._batches(self._epoch, first)

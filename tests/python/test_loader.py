@@ -136,14 +136,16 @@ def test_seeds_and_epochs_differ(data):
     assert not all(np.array_equal(a.n_id, b.n_id) for a, b in zip(first, again))
 
 
-def test_a_full_iteration_moves_the_epoch_on(data):
+def test_every_iteration_is_the_next_epoch(data):
     loader = kith.NeighborLoader(data, [4], "train", batch_size=20)
     assert loader.epoch == 0
     first = list(loader)
     assert loader.epoch == 1
-    for _ in loader:
-        break
+    left = next(iter(loader))
     assert loader.epoch == 1
+    again = next(iter(loader))  # steps from an epoch that is left early are not repeated for ever
+    assert loader.epoch == 2 and not np.array_equal(left.n_id, again.n_id)
+    assert_same(left, epoch_of(loader, 1)[0])
     for one, other in zip(epoch_of(loader, 0), first):
         assert_same(one, other)
 

@@ -327,6 +327,8 @@ def test_the_enum_of_pyg_names_the_subgraph_type(graph):
         ({"input_nodes": torch.tensor([0.5])}, "whole numbers, got float32"),
         ({"input_nodes": torch.tensor([4, 4])}, "repeat"),
         ({"input_nodes": [[1], [2, 3]]}, "input_nodes must be an array"),
+        ({"input_nodes": "test"}, "no test_mask"),
+        ({"input_nodes": "dev"}, "dev"),
         ({"output": "jax"}, "output"),
         ({"partition": {"clusters": 5}}, "clusters"),
         ({"partition": {"method": "magic"}}, "magic"),
@@ -365,6 +367,11 @@ def first_edges(graph, **options):
     return next(iter(kith.NeighborLoader(graph, [2], batch_size=50, shuffle=True, **options))).e_id.tolist()
 
 
+def test_the_first_batch_of_a_new_iterator_is_another_one(graph):
+    loader = kith.NeighborLoader(graph, [2], batch_size=50, shuffle=True)
+    assert next(iter(loader)).n_id.tolist() != next(iter(loader)).n_id.tolist()
+
+
 def test_torchs_seed_is_the_seed(graph):
     torch.manual_seed(5)
     one = first_edges(graph)
@@ -398,6 +405,10 @@ def test_a_changed_data_is_prepared_again(graph):
     graph.x += 1
     batch = next(iter(kith.NeighborLoader(graph, [2], batch_size=9)))
     assert torch.equal(batch.x, graph.x[batch.n_id])
+    graph.train_mask = ~graph.train_mask  # is read for each loader, so nothing is prepared again
+    known = kith.NeighborLoader(graph, [2])
+    assert kith.NeighborLoader(graph, [2], "train").dataset is known.dataset
+    assert len(kith.NeighborLoader(graph, [2], "train")) == 40
     graph.edge_index = graph.edge_index[:, :400]
     after = kith.NeighborLoader(graph, [2]).dataset
     assert (before.num_edges, after.num_edges) == (500, 400)
