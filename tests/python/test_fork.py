@@ -1,6 +1,7 @@
 """A loader in a process that was forked from the one that made it."""
 
 import os
+import signal
 
 import kith
 import pytest
@@ -13,7 +14,8 @@ def in_fork(action):
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        # No return from here: the child must not go on with the test run.
+        # No return from here: the child must not go on with the test run. A wait for lost threads is cut off.
+        signal.alarm(30)
         text = "nothing"
         try:
             action()

@@ -260,6 +260,45 @@ def test_transform_has_the_last_word(data):
     ]
 
 
+@pytest.mark.parametrize("kind", ["dict", "tuple"])
+def test_arrays_keep_their_ids_and_get_the_defaults_of_pyg(arrays, kind):
+    given = {name: arrays[name] for name in ("edge_index", "x", "y")}
+    graph = given if kind == "dict" else tuple(given.values())
+    options = {"partition": {"communities": arrays["communities"]}}
+    for batch in kith.NeighborLoader(graph, [4, 4], np.arange(10, 40), batch_size=15, **options):
+        assert np.array_equal(batch.x, arrays["x"][batch.n_id])
+        assert np.array_equal(batch.y, arrays["y"][batch.n_id])
+        assert np.array_equal(batch.n_id[batch.edge_index], arrays["edge_index"][:, batch.e_id])
+    loader = kith.NeighborLoader(graph, [2], np.arange(10, 40), **options)
+    assert [batch.n_id[0] for batch in loader] == list(range(10, 40))  # one at a time, in order
+
+
+@pytest.mark.parametrize("which", ["train", "ids", None])
+def test_a_dataset_can_speak_original_ids(arrays, data, which):
+    given = [3, 7, 11] if which == "ids" else which
+    expected = {"ids": [3, 7, 11], "train": np.sort(arrays["train"]), None: np.arange(400)}[which]
+    loader = kith.NeighborLoader(data, [3], given, batch_size=50, shuffle=False, original_ids=True)
+    for batch in loader:
+        assert np.array_equal(batch.x, arrays["x"][batch.n_id])
+        assert np.array_equal(batch.n_id[batch.edge_index], arrays["edge_index"][:, batch.e_id])
+    assert np.array_equal(np.concatenate([b.n_id[: b.batch_size] for b in loader]), expected)
+
+
+def test_workers_are_threads_and_change_no_batch(data):
+    options = {"num_neighbors": [5, 5], "input_nodes": "train", "batch_size": 16, "seed": 2}
+    asked = {"num_workers": 4, "prefetch_factor": 3, "persistent_workers": True, "pin_memory": True}
+    loader = kith.NeighborLoader(data, **options, **asked)
+    assert loader._handle.options.prefetch_depth == 12
+    for one, other in zip(epoch_of(kith.NeighborLoader(data, prefetch=0, **options)), epoch_of(loader)):
+        assert_same(one, other)
+
+
+def test_a_call_gives_the_batch_of_chosen_roots(data):
+    loader = kith.NeighborLoader(data, [5, 5], [50, 60, 70], batch_size=2)
+    batch = loader([2, 0])
+    assert batch.n_id[:2].tolist() == [70, 50] and batch.input_id.tolist() == [2, 0]
+
+
 def test_pyg_options_at_their_defaults_are_fine(data):
     loader = kith.NeighborLoader(
         data, [2], num_workers=0, pin_memory=False, disjoint=False, directed=True, subgraph_type="directional"

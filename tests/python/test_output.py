@@ -33,33 +33,6 @@ def graph():
     return make_data()
 
 
-@pytest.mark.parametrize("kind", ["dict", "tuple"])
-def test_arrays_keep_their_ids(graph, kind):
-    arrays = {name: graph[name].numpy() for name in ("edge_index", "x", "y")}
-    given = arrays if kind == "dict" else tuple(arrays.values())
-    loader = kith.NeighborLoader(given, [4, 4], np.arange(10, 40), batch_size=15)
-    for batch in loader:
-        assert isinstance(batch, kith.Batch) and isinstance(batch.x, np.ndarray)
-        assert np.array_equal(batch.x, arrays["x"][batch.n_id]) and np.array_equal(
-            batch.y, arrays["y"][batch.n_id]
-        )
-        assert np.array_equal(batch.n_id[batch.edge_index], arrays["edge_index"][:, batch.e_id])
-    assert np.array_equal(np.concatenate([b.n_id[:15] for b in loader]), np.arange(10, 40))
-
-
-def test_a_dataset_can_speak_original_ids(arrays, data):
-    for which in ("train", [3, 7, 11], None):
-        loader = kith.NeighborLoader(data, [3], which, batch_size=50, shuffle=False, original_ids=True)
-        for batch in loader:
-            assert np.array_equal(batch.x, arrays["x"][batch.n_id])
-            assert np.array_equal(batch.n_id[batch.edge_index], arrays["edge_index"][:, batch.e_id])
-        roots = np.concatenate([batch.n_id[: batch.batch_size] for batch in loader])
-        expected = {"train": np.sort(arrays["train"]), None: np.arange(400)}.get(
-            which if which != [3, 7, 11] else 0, which
-        )
-        assert np.array_equal(roots, expected)
-
-
 def test_every_output_holds_the_same_batch(data):
     options = {"num_neighbors": [4, 3], "input_nodes": "train", "batch_size": 30}
     as_array = next(iter(kith.NeighborLoader(data, output="numpy", **options)))
