@@ -187,6 +187,8 @@ std::vector<std::int32_t> metis_partition(CsrView graph, std::span<const std::in
   return part;
 }
 
+int metis_index_bits() { return IDXTYPEWIDTH; }
+
 std::int64_t estimate_metis_bytes(NodeId num_nodes, EdgeOffset num_edges, std::int32_t num_parts) {
   constexpr std::int64_t kBytesPerNode = 128, kBytesPerEntry = 36, kBytesPerPart = 1024;
   return kBytesPerNode * num_nodes + kBytesPerEntry * num_edges + kBytesPerPart * num_parts;

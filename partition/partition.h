@@ -53,6 +53,9 @@ std::vector<std::int32_t> metis_partition(CsrView graph, std::span<const std::in
 /// Bytes that METIS is expected to need for a graph of this size, from measurements.
 std::int64_t estimate_metis_bytes(NodeId num_nodes, EdgeOffset num_edges, std::int32_t num_parts);
 
+/// Width of the integers that the METIS in use counts nodes and edges with: 32 or 64.
+int metis_index_bits();
+
 /// Size-bounded label propagation, parallel, the same result for any number of threads.
 std::vector<std::int32_t> label_propagation(CsrView graph, std::int32_t max_community_size, std::uint64_t seed);
 

@@ -6,6 +6,7 @@
 
 #include "graph/errors.h"
 #include "kernels/backend.h"
+#include "partition/partition.h"
 #include "train/report.h"
 
 namespace py = pybind11;
@@ -24,6 +25,12 @@ void translate(std::exception_ptr error) {
   }
 }
 
+py::dict build_info() {
+  return py::dict(py::arg("version") = kith::kVersion, py::arg("compiler") = KITH_BUILD_COMPILER,
+                  py::arg("cuda") = KITH_BUILD_CUDA, py::arg("blas") = KITH_BUILD_BLAS,
+                  py::arg("metis_index_bits") = kith::metis_index_bits());
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module) {
@@ -32,6 +39,7 @@ PYBIND11_MODULE(_core, module) {
   module.attr("version") = kith::kVersion;
   module.def("available_devices", &kith::available_devices,
              "Devices that this build can compute on, here and now.");
+  module.def("build_info", &build_info, "What the module was built of.");
   kith::python::bind_dataset(module);
   kith::python::bind_loader(module);
   kith::python::bind_ops(module);

@@ -12,6 +12,24 @@ INT32_MAX = 2**31 - 1
 UINT64_MAX = 2**64 - 1
 
 
+def array_of(name: str, value: Any) -> npt.NDArray[Any]:
+    """`value` (array, tensor on any device, or sequence) as an array; no copy of what lies in host memory."""
+    if hasattr(value, "detach"):  # a torch tensor, without importing torch
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array, got {_described(value)} ({error})") from None
+    if array.dtype == object:
+        raise ValueError(f"{name} must be an array of numbers, got {_described(value)}")
+    return array
+
+
+def _described(value: Any) -> str:
+    dtype = getattr(value, "dtype", None)
+    return type(value).__name__ if dtype is None else f"{type(value).__name__} of {dtype}"
+
+
 def integer(name: str, value: Any, low: int, high: int = INT32_MAX) -> int:
     """`value` as an int in [low, high]."""
     if isinstance(value, bool | np.bool_):
@@ -42,7 +60,7 @@ def number(name: str, value: Any) -> float:
 
 def integers(name: str, values: Any) -> npt.NDArray[np.int64]:
     """`values` (array, tensor or sequence) as a C-contiguous int64 array; no copy if it is one already."""
-    array = np.asarray(values)
+    array = array_of(name, values)
     if array.size == 0:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
@@ -54,7 +72,7 @@ def integers(name: str, values: Any) -> npt.NDArray[np.int64]:
 
 def node_ids(name: str, values: Any, num_nodes: int) -> npt.NDArray[np.int32]:
     """Node ids from ids or from a boolean mask over all nodes. Every id is in range and occurs once."""
-    array = np.asarray(values)
+    array = array_of(name, values)
     if array.ndim != 1:
         raise ValueError(f"{name} must have one dimension, got shape {array.shape}")
     if array.dtype.kind == "b":

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kith import _core
-from kith._arguments import INT32_MAX, UINT64_MAX, flag, integer, integers, node_ids, number
+from kith import _core, interop
+from kith._arguments import INT32_MAX, UINT64_MAX, array_of, flag, integer, integers, node_ids, number
 
 SPLITS = ("train", "valid", "test")
 
@@ -60,8 +60,9 @@ class Dataset:
     ) -> Dataset:
         """Makes a dataset of arrays (NumPy, or anything that NumPy can read, such as CPU tensors).
 
-        edge_index: [2, E] integers, row 0 the sources, row 1 the targets. Repeated edges count once.
-        x: [N, F] float32 or float16, C-contiguous; y: [N] classes, -1 = none, or [N, C] of 0/1 for multi-label.
+        edge_index: [2, E] integers, row 0 the sources, row 1 the targets; int64 is read in place. Repeated
+        edges count once. x: [N, F] float32 or float16, C-contiguous; copied once, into the new order.
+        y: [N] classes, -1 = none, or [N, C] of 0/1 for multi-label.
         train, valid, test: node ids, or masks [N]. communities: [N] the community of each node; None finds
         them.
         symmetrize: add the reverse of every edge that has none.
@@ -74,8 +75,8 @@ class Dataset:
         edges = integers("edge_index", edge_index)
         if edges.ndim != 2 or edges.shape[0] != 2:
             raise ValueError(f"edge_index must have the shape [2, E], got {list(edges.shape)}")
-        features = None if x is None else np.asarray(x)
-        labels = None if y is None else np.asarray(y)
+        features = None if x is None else array_of("x", x)
+        labels = None if y is None else array_of("y", y)
         if num_nodes is None:
             num_nodes = _count_nodes(edges, features, labels)
         num_nodes = integer("num_nodes", num_nodes, 0, INT32_MAX - 1)
@@ -108,6 +109,61 @@ class Dataset:
                 options=options,
             )
         )
+
+    @classmethod
+    def from_pyg(cls, data: Any, **options: Any) -> Dataset:
+        """Makes a dataset of a torch_geometric Data: edge_index, x, y and the train, val and test mask.
+
+        options: further arguments of from_arrays (symmetrize, method, ...); x, y and splits given here come
+        first. Edge attributes are not kept; `edge_id` names the columns of data.edge_index. Raises ValueError.
+        """
+        return cls.from_arrays(**{**interop.arrays_of_pyg(data), **options})
+
+    def to_pyg(self) -> Any:
+        """A torch_geometric Data with copies of x, y, masks and original_id; nodes in the dataset's order."""
+        return interop.pyg_of(self)
+
+    @classmethod
+    def from_ogb(cls, source: Any, root: str = "dataset", **options: Any) -> Dataset:
+        """Makes a dataset of one of OGB's node property prediction sets, with its official split.
+
+        source: its name, for which the package ogb downloads it into `root`, or a NodePropPredDataset or
+        PygNodePropPredDataset of one node type. options: as from_arrays. Edge features are not kept; nodes with
+        the label NaN get -1. Raises ValueError.
+        """
+        return cls.from_arrays(**{**interop.arrays_of_ogb(source, root), **options})
+
+    @classmethod
+    def from_scipy(
+        cls, adj: Any, x: npt.ArrayLike | None = None, y: npt.ArrayLike | None = None, **options: Any
+    ) -> Dataset:
+        """Makes a dataset of a square scipy.sparse matrix: a stored entry (i, j) is an edge from i to j.
+
+        Values are not kept, and a stored zero is an edge too; `edge_id` counts the entries of adj.tocoo().
+        x, y, options: as from_arrays. Raises ValueError.
+        """
+        return cls.from_arrays(**{**interop.arrays_of_scipy(adj), "x": x, "y": y, **options})
+
+    @classmethod
+    def from_networkx(cls, graph: Any, x: Any = None, y: Any = None, **options: Any) -> Dataset:
+        """Makes a dataset of a networkx graph; `original_id` is the position in list(graph).
+
+        x, y, communities, train, valid, test: the name of a node attribute, or an array in the order of
+        list(graph). An undirected graph gets both directions of its edges. options: as from_arrays. Raises
+        ValueError.
+        """
+        named = {"x": x, "y": y} | {name: options.pop(name, None) for name in ("communities", *SPLITS)}
+        return cls.from_arrays(**{**interop.arrays_of_networkx(graph, named), **options})
+
+    @classmethod
+    def from_dgl(cls, graph: Any, x: str = "feat", y: str = "label", **options: Any) -> Dataset:
+        """Makes a dataset of a DGLGraph of one node and edge type.
+
+        x, y: what features and labels are called in ndata, where train_mask, val_mask and test_mask are read
+        too; what is not there is left out. Edge data are not kept; `edge_id` is DGL's edge id.
+        options: as from_arrays. Raises ValueError.
+        """
+        return cls.from_arrays(**{**interop.arrays_of_dgl(graph, x, y), **options})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that `open` and the kith command read."""

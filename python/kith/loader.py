@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import copy
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kith import _core
-from kith._arguments import UINT64_MAX, flag, integer, number
+from kith._arguments import flag, integer, integers
+from kith._graph_input import graph_input
+from kith._options import check_foreign_options, engine_options, prefetch_depth, resolve_seed
+from kith._output import converter, resolve_output
 from kith.dataset import Dataset
+from kith.interop import is_pyg_data
 
 MAX_EPOCH = 2**24 - 1
 
@@ -28,9 +36,40 @@ class Block(NamedTuple):
     indices: npt.NDArray[np.int32]
 
 
+class Blocks:
+    """The blocks of a batch, one a hop, the outermost first, as a model applies its layers. Views, made when
+    asked for.
+
+    indptr, indices: the adjacency of the whole batch, of which every block is a prefix (arrays or tensors).
+    num_nodes, num_edges: num_sampled_nodes and num_sampled_edges of the batch.
+    """
+
+    def __init__(self, indptr: Any, indices: Any, num_nodes: Sequence[int], num_edges: Sequence[int]) -> None:
+        self.indptr, self.indices = indptr, indices
+        self._nodes = list(accumulate(num_nodes))
+        self._edges = list(accumulate(num_edges))
+
+    def __len__(self) -> int:
+        return len(self._edges)
+
+    def __getitem__(self, index: int) -> Block:
+        hop = len(self) - 1 - range(len(self))[index]
+        num_dst, num_src = self._nodes[hop], self._nodes[hop + 1]
+        return Block(num_dst, num_src, self.indptr[: num_dst + 1], self.indices[: self._edges[hop]])
+
+    def to(self, *args: Any, **kwargs: Any) -> Blocks:
+        """The same on another device, for tensors: what `batch.to(device)` of PyG calls."""
+        moved = copy.copy(self)
+        moved.indptr, moved.indices = self.indptr.to(*args, **kwargs), self.indices.to(*args, **kwargs)
+        return moved
+
+    def __repr__(self) -> str:
+        return f"Blocks({len(self)})"
+
+
 @dataclass(eq=False)
 class Batch:
-    """One mini-batch: PyG's names and meanings, as NumPy arrays. It may outlive its loader."""
+    """One mini-batch: PyG's names and meanings, as arrays or CPU tensors. It may outlive its loader."""
 
     x: npt.NDArray[np.float32] | None
     """[n, F] features of the input nodes."""
@@ -39,11 +78,11 @@ class Batch:
     edge_index: npt.NDArray[np.int64]
     """[2, E] local ids: row 0 the neighbour that was drawn, row 1 the node that it was drawn for, ascending."""
     n_id: npt.NDArray[np.int64]
-    """[n] the input nodes, in the dataset's ids; roots first."""
+    """[n] the input nodes; roots first. In the ids of the data that the loader was given."""
     e_id: npt.NDArray[np.int64]
     """[E] `dataset.edge_id` of each edge, or its position in `dataset.indices` if there is none."""
     input_id: npt.NDArray[np.int64]
-    """[batch_size] position of each root in the loader's input_nodes."""
+    """[batch_size] position of each root in the loader's input_nodes; in a mask that is the node's id."""
     num_sampled_nodes: list[int]
     """Roots, then the nodes that each hop adds; sums to n."""
     num_sampled_edges: list[int]
@@ -65,21 +104,16 @@ class Batch:
 
     @property
     def num_nodes(self) -> int:
-        return self.n_id.size
+        return len(self.n_id)
 
     @property
     def num_edges(self) -> int:
-        return self.e_id.size
+        return len(self.e_id)
 
     @property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> Blocks:
         """One block a hop, the outermost first, as a model applies its layers. Views, not copies."""
-        known = np.cumsum(self.num_sampled_nodes).tolist()
-        blocks = []
-        for num_dst, num_src in zip(known[-2::-1], known[:0:-1]):
-            indptr = self.indptr[: num_dst + 1]
-            blocks.append(Block(num_dst, num_src, indptr, self.indices[: indptr[-1]]))
-        return blocks
+        return Blocks(self.indptr, self.indices, self.num_sampled_nodes, self.num_sampled_edges)
 
     def __repr__(self) -> str:
         fields = ("x", "y", "edge_index", "n_id", "e_id", "input_id")
@@ -88,37 +122,27 @@ class Batch:
         return f"Batch(batch_size={self.batch_size}, {text})"
 
 
-# PyG's options that are not supported, with the one value that means the same here.
-_PYG_ONLY: dict[str, Any] = {
-    "input_time": None,
-    "subgraph_type": "directional",
-    "disjoint": False,
-    "temporal_strategy": "uniform",
-    "time_attr": None,
-    "weight_attr": None,
-    "transform_sampler_output": None,
-    "is_sorted": False,
-    "filter_per_worker": None,
-    "neighbor_sampler": None,
-    "directed": True,
-    "num_workers": 0,
-    "persistent_workers": False,
-    "pin_memory": False,
-    "worker_init_fn": None,
-}
-
-
 class NeighborLoader:
-    """Iterates over the batches of one epoch after another.
+    """Iterates over the batches of one epoch after another. Takes the place of PyG's loader of this name.
 
-    data: the dataset. num_neighbors: neighbours drawn per hop, from the roots outwards; -1 = all.
-    input_nodes: the roots: "train", "valid" (or "val"), "test", a mask, ids (of the dataset), or None = all.
+    data: what to sample from, and with it the ids of nodes and edges at the API:
+        kith.Dataset: the dataset's ids, or with original_ids=True its `original_id`.
+        torch_geometric.data.Data: its own ids. It is prepared once for all loaders (communities, and a copy of
+        the features in their order); every attribute of nodes and edges is in the batch. Edges that repeat
+        another one are left out, with a warning.
+        dict of the arguments of Dataset.from_arrays, or tuple (edge_index, x, y): positions in these arrays.
+    num_neighbors: neighbours drawn per hop, from the roots outwards; -1 = all.
+    input_nodes: the roots: a mask, ids, "train", "valid" (or "val"), "test", or None = all.
     replace: draw with replacement. transform: called with every batch, its result is handed out.
-    batch_size: roots a batch. mix: share of the communities that are mixed, 0 (one at a time) to 1 (uniform).
+    batch_size: roots a batch. shuffle: False takes the roots as stored, the same in every epoch. By default
+        1024 and True for a kith.Dataset; 1 and False, as in PyG, for other data.
+    drop_last: leave out a short last batch.
+    mix: share of the communities that are mixed, 0 (one at a time) to 1 (uniform).
     group: communities mixed, as a count, in place of `mix`; "auto" fills the last-level cache.
     mixing: what `mix` is a share of: "communities" (random ones), "nested" (communities that are neighbours at
     the coarser levels), "balanced" (roots, in whole communities), "leaky" (roots, shuffled over the epoch).
     p_intra: weight of an edge inside a community against 1 - p_intra for one that leaves it; 0.5 = uniform.
+        mix=1, p_intra=0.5 are PyG's batches.
     no_intra: at p_intra=1, a node without a neighbour inside draws outside ("keep") or none ("drop").
     unbiased: give each edge a weight (`edge_weight`) that takes p_intra's bias out of a node's mean.
     level, bias_level: community level of `mix` and of `p_intra` (None: the same), 0 = finest.
@@ -127,26 +151,42 @@ class NeighborLoader:
     length counts, batch_size and p_intra do not); "full" (all neighbours).
     dependency: consecutive batches that share their draws (arXiv 2310.12403).
     batch_order: "shuffled", "sequential" or "window:K".
-    shuffle: False takes the roots as stored, the same in every epoch. drop_last: leave out a short last batch.
     rank, world_size: the part of an epoch that one of several processes gets: as many batches as each other, no
-    root twice, whole super-communities where they fit; together, the batches of one process.
-    seed: of plan and sampler. device: where features are gathered.
+        root twice, whole super-communities where they fit; together, the batches of one process.
+    features: False leaves `x` out, for a store of features elsewhere (kith.distributed.PartitionedFeatures).
+    seed: of plan and sampler; by default torch's (torch.manual_seed) for a Data, else 0.
+    generator: a torch.Generator from which the seed is drawn.
+    device: where features are gathered.
     prefetch: batches made ahead, on as many threads; 0 makes each when it is asked for.
+    num_workers, prefetch_factor: torch's workers are threads here; n > 0 makes at least n (times the factor, if
+        one is given) batches ahead.
+    output: "pyg" (torch_geometric.data.Data), "torch" (Batch of tensors) or "numpy" (Batch of arrays). By
+        default "pyg" for a Data, else as the program has imported: torch_geometric, torch, or neither.
+    partition: how communities are found where data is no kith.Dataset: a dict of method, num_communities,
+        community_size, num_levels, imbalance, seed, communities (see Dataset.from_arrays).
 
-    Every batch is a pure function of these options and the epoch; prefetch does not change it. Each full
-    iteration moves `epoch` on by one; `set_epoch` sets it. PyG's other options raise ValueError unless they
-    have PyG's default.
+    Every batch is a pure function of these options and the epoch; prefetch does not change it. Each
+    iteration is the next epoch, also after one that was left in the middle; `set_epoch` sets it. Options
+    of PyG and of torch's DataLoader that only say how workers run (pin_memory, persistent_workers,
+    worker_init_fn, filter_per_worker, ...) are taken and have no effect. Those that would change the
+    batches (disjoint, time_attr, weight_attr, sampler, ...) raise ValueError unless they have their
+    default. Used in a fork of the process that made it, a loader raises RuntimeError.
     """
 
     def __init__(
         self,
-        data: Dataset,
+        data: Any,
         num_neighbors: Sequence[int],
         input_nodes: npt.ArrayLike | str | None = None,
-        *,
+        input_time: None = None,
         replace: bool = False,
-        transform: Callable[[Batch], Any] | None = None,
-        batch_size: int = 1024,
+        subgraph_type: str = "directional",
+        disjoint: bool = False,
+        *,
+        transform: Callable[[Any], Any] | None = None,
+        batch_size: int | None = None,
+        shuffle: bool | None = None,
+        drop_last: bool = False,
         mix: float = 0.125,
         group: int | str | None = None,
         mixing: str = "communities",
@@ -158,51 +198,66 @@ class NeighborLoader:
         sampler: str = "neighbor",
         dependency: int = 1,
         batch_order: str = "shuffled",
-        shuffle: bool = True,
-        drop_last: bool = False,
         rank: int = 0,
         world_size: int = 1,
-        seed: int = 0,
+        features: bool = True,
+        seed: int | None = None,
+        generator: Any = None,
         device: str = "cpu",
         prefetch: int = 2,
+        num_workers: int = 0,
+        prefetch_factor: int | None = None,
+        output: str | None = None,
+        partition: Mapping[str, Any] | None = None,
+        original_ids: bool = False,
         **pyg_options: Any,
     ) -> None:
-        if not isinstance(data, Dataset):
-            raise ValueError(f"NeighborLoader: data must be a kith.Dataset, got {type(data).__name__}")
-        _check_pyg_options(pyg_options)
-        options = _core.LoaderOptions()
-        options.fanouts = [integer("num_neighbors", count, -1) for count in num_neighbors]
-        options.with_replacement = flag("replace", replace)
-        options.batch_size = integer("batch_size", batch_size, 1)
-        options.mix = number("mix", mix)
-        if group == "auto":
-            options.is_group_auto = True
-        elif group is not None:
-            options.group = integer("group", group, 1)
-        options.p_intra = number("p_intra", p_intra)
-        options.no_intra = no_intra
-        options.mixing = mixing
-        options.sampler = sampler
-        options.is_unbiased = flag("unbiased", unbiased)
-        options.dependency = integer("dependency", dependency, 1)
-        options.world_size = integer("world_size", world_size, 1)
-        options.rank = integer("rank", rank, 0, options.world_size - 1)
-        options.level = integer("level", level, 0)
-        if bias_level is not None:
-            options.bias_level = integer("bias_level", bias_level, 0)
-        options.batch_order = batch_order
-        options.is_shuffled = flag("shuffle", shuffle)
-        options.drop_last = flag("drop_last", drop_last)
-        options.seed = integer("seed", seed, 0, UINT64_MAX)
-        options.prefetch_depth = integer("prefetch", prefetch, 0)
-        options.keep_edges = True
+        pyg_options |= {"input_time": input_time, "subgraph_type": subgraph_type, "disjoint": disjoint}
+        check_foreign_options(pyg_options)
+        if unbiased and is_pyg_data(data) and "edge_weight" in data:
+            raise ValueError("NeighborLoader: unbiased=True makes an edge_weight, but data has one of its own")
+        is_own = isinstance(data, Dataset)
+        self._num_neighbors, self._group = num_neighbors, group
+        self._options = {
+            "replace": replace,
+            "batch_size": (1024 if is_own else 1) if batch_size is None else batch_size,
+            "shuffle": is_own if shuffle is None else shuffle,
+            "drop_last": drop_last,
+            "mix": mix,
+            "mixing": mixing,
+            "p_intra": p_intra,
+            "no_intra": no_intra,
+            "unbiased": unbiased,
+            "level": level,
+            "bias_level": -1 if bias_level is None else bias_level,
+            "sampler": sampler,
+            "dependency": dependency,
+            "rank": rank,
+            "world_size": world_size,
+            "features": features,
+            "batch_order": batch_order,
+            "prefetch": prefetch_depth(prefetch, num_workers, prefetch_factor),
+            "seed": resolve_seed(seed, generator, is_pyg_data(data)),
+        }
+        options = engine_options(num_neighbors, group, self._options)
+        self._backend = _core.Backend(device)
+        self._input = graph_input(data, partition, flag("original_ids", original_ids))
+        self._convert = converter(resolve_output(output, self._input), self._input)
+        self._roots, self._mask_places = self._input.roots(input_nodes)
+        self._handle = _core.Loader(self.dataset._handle, self._roots, options)
         self.data = data
         self.transform = transform
-        self._backend = _core.Backend(device)
-        self._handle = _core.Loader(data._handle, data.nodes(input_nodes, "input_nodes"), options)
-        self._epoch = 0
-        self._handed_out = 0  # batches of the latest iteration
-        self._resume_at = 0
+        self._process = os.getpid()
+        self.set_epoch(0)
+
+    @property
+    def dataset(self) -> Dataset:
+        """What the batches are made of: `data` itself, or the dataset that was made of it."""
+        return self._input.dataset
+
+    @property
+    def batch_size(self) -> int:
+        return self._options["batch_size"]
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -216,7 +271,9 @@ class NeighborLoader:
     def set_epoch(self, epoch: int) -> None:
         """Makes the next iteration that of `epoch`, from its first batch."""
         self._epoch = integer("epoch", epoch, 0, MAX_EPOCH)
-        self._handed_out = self._resume_at = 0
+        self._handed_out = self._resume_at = (
+            0  # batches of the latest iteration, and of the next one to leave out
+        )
 
     def state_dict(self) -> dict[str, int]:
         """Where the loader stands: the epoch, and the batches that the latest iteration has handed out."""
@@ -234,31 +291,71 @@ class NeighborLoader:
         self._handed_out = self._resume_at = batch
 
     def __iter__(self) -> Iterator[Any]:
-        # Left in mid-epoch, it starts the epoch again, unless load_state_dict said where to go on.
+        self._check_process()
+        if self._handed_out > self._resume_at:  # the latest iteration was left in mid-epoch
+            self.set_epoch(min(self._epoch + 1, MAX_EPOCH))
         first, self._resume_at = self._resume_at, 0
         self._handed_out = first
         return self._batches(self._epoch, first)
 
+    def __call__(self, index: npt.ArrayLike) -> Any:
+        """The batch of the roots input_nodes[index], drawn as in the present epoch; index: positions.
+
+        It sets a sampler up anew, which takes time in proportion to the graph: for a look at some nodes, not
+        for a loop.
+        """
+        self._check_process()
+        positions = integers("index", index)
+        if positions.ndim != 1 or positions.size == 0:
+            raise ValueError(f"index must hold positions in input_nodes, got shape {list(positions.shape)}")
+        if positions.min() < 0 or positions.max() >= self._roots.size:
+            raise ValueError(
+                f"index must be in [0, {self._roots.size}), got {positions.min()} to {positions.max()}"
+            )
+        given = self._options | {
+            "batch_size": positions.size,
+            "shuffle": False,
+            "drop_last": False,
+            "prefetch": 0,
+        }
+        options = engine_options(self._num_neighbors, self._group, given)
+        handle = _core.Loader(self.dataset._handle, self._roots[positions], options)
+        stream = _core.BatchStream(handle, self.dataset._handle, self._backend, self._epoch, 0)
+        arrays = stream.next()
+        return self._hand_out(arrays | {"input_id": positions[arrays["input_id"]]})
+
     def _batches(self, epoch: int, first: int) -> Iterator[Any]:
-        stream = _core.BatchStream(self._handle, self.data._handle, self._backend, epoch, first)
+        stream = _core.BatchStream(self._handle, self.dataset._handle, self._backend, epoch, first)
         handed_out = first
-        while (arrays := stream.next()) is not None:
+        while True:
+            self._check_process(stream)
+            arrays = stream.next()
+            if arrays is None:
+                break
             handed_out += 1
             self._handed_out = handed_out
-            batch = Batch(**arrays)
-            yield batch if self.transform is None else self.transform(batch)
+            yield self._hand_out(arrays)
         if self._epoch == epoch:
             self.set_epoch(min(epoch + 1, MAX_EPOCH))
 
+    def _hand_out(self, arrays: dict[str, Any]) -> Any:
+        batch = Batch(**arrays)
+        batch.n_id = self._input.ids(batch.n_id)
+        if self._mask_places is not None:
+            batch.input_id = self._mask_places[batch.input_id]
+        out = self._convert(batch)
+        return out if self.transform is None else self.transform(out)
+
+    def _check_process(self, stream: _core.BatchStream | None = None) -> None:
+        if os.getpid() == self._process:
+            return
+        if stream is not None:
+            # Its threads stayed in the parent; freeing it here would wait for them for ever.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(stream))
+        raise RuntimeError(
+            f"NeighborLoader: made in process {self._process}, used in its fork {os.getpid()}, where its "
+            "threads are not; make the loader in the process that uses it"
+        )
+
     def __repr__(self) -> str:
-        return f"NeighborLoader(num_batches={len(self)}, epoch={self.epoch}, data={self.data!r})"
-
-
-def _check_pyg_options(options: dict[str, Any]) -> None:
-    for name, value in options.items():
-        if name not in _PYG_ONLY:
-            raise TypeError(f"NeighborLoader: there is no option {name!r}")
-        default = _PYG_ONLY[name]
-        if value is not default and not (isinstance(value, type(default)) and value == default):
-            hint = "; use prefetch=, which counts batches" if name == "num_workers" else ""
-            raise ValueError(f"NeighborLoader: {name}={value!r} is not supported{hint}")
+        return f"NeighborLoader(num_batches={len(self)}, epoch={self.epoch}, data={self.dataset!r})"

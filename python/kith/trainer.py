@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,18 +47,28 @@ class Trainer:
         self._handle = _core.Trainer(model._handle, data._handle, lr, weight_decay, metric)
 
     def fit(
-        self, loader: NeighborLoader, epochs: int, patience: int | None = None, progress: bool = True
+        self,
+        loader: NeighborLoader,
+        epochs: int,
+        patience: int | None = None,
+        progress: bool = True,
+        callbacks: Sequence[Callable[[dict[str, float]], Any]] = (),
     ) -> dict[str, list[float]]:
         """Trains for `epochs` epochs of `loader`, going on from its epoch, and evaluates on "valid" after each.
 
         patience: stop after this many epochs without a better validation result, and leave the model with the
         best epoch's parameters. None: train to the end and keep the last ones.
-        progress: show a bar if tqdm is installed and stderr is a terminal.
+        progress: show a bar if tqdm is installed and this is a notebook or stderr a terminal.
+        callbacks: each is called after every epoch with its record, a dict of the entries below; if one returns
+        True, training stops as it does by patience.
         Returns a list with one entry an epoch for each of: epoch, train_loss, valid_accuracy (of the metric;
-        NaN without validation nodes), seconds, stall_seconds, and input_nodes, edges and communities per batch.
+        NaN without validation nodes), seconds, stall_seconds, and input_nodes, edges and communities per batch;
+        pandas.DataFrame(history) is a table of it.
         """
-        if loader.data is not self.data:
+        if loader.dataset is not self.data:
             raise ValueError("Trainer.fit: the loader must read the trainer's own dataset")
+        if callable(callbacks) or not all(callable(each) for each in callbacks):
+            raise ValueError(f"callbacks must be a list of functions, got {callbacks!r}")
         epochs = integer("epochs", epochs, 1)
         patience = None if patience is None else integer("patience", patience, 1)
         history: dict[str, list[float]] = {}
@@ -70,12 +80,16 @@ class Trainer:
             for _ in range(epochs):
                 report = self._run_epoch(loader, bar.step)
                 value = self.evaluate("valid") if has_valid else math.nan
-                _append(history, report, value)
+                record = _record(report, value)
+                for name, entry in record.items():
+                    history.setdefault(name, []).append(entry)
                 bar.show(report, value)
                 if self.best_epoch is None or not has_valid or value > best_value:
                     self.best_epoch, best_value = report["epoch"], value
                     best = self.model.state_dict() if patience is not None else best
-                if patience is not None and report["epoch"] - self.best_epoch >= patience:
+                # All callbacks see the record, whichever of them stops.
+                is_stopped = any([each(dict(record)) is True for each in callbacks])
+                if is_stopped or (patience is not None and report["epoch"] - self.best_epoch >= patience):
                     break
         if patience is not None:
             self.model.load_state_dict(best)
@@ -87,6 +101,16 @@ class Trainer:
         Nodes without a label do not count; 0 if no node has one.
         """
         return self._handle.evaluate(self.data.nodes(nodes))
+
+    def predict(self, nodes: npt.ArrayLike | str | None = "test") -> npt.NDArray[np.float32]:
+        """[n, classes] class probabilities (softmax) of a split, a mask or ids, in that order; None: all nodes.
+
+        Computed over all neighbours, never sampled. `model.inference(data)` gives the logits.
+        """
+        ids = self.data.nodes(nodes)
+        logits = self.model.inference(self.data)[ids]
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
 
     def _run_epoch(self, loader: NeighborLoader, on_batch: Callable[[int, int], None]) -> dict[str, Any]:
         report = self._handle.run_epoch(loader._handle, loader.epoch, on_batch)
@@ -102,12 +126,12 @@ class _Progress:
         if not enabled:
             return
         try:
-            from tqdm import tqdm
+            from tqdm.auto import tqdm
         except ImportError:
             return
-        self._bar = tqdm(
-            total=num_batches, unit="batch", disable=None
-        )  # None: quiet unless stderr is a terminal
+        is_notebook = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)
+        # None: quiet unless stderr is a terminal, which a notebook never has.
+        self._bar = tqdm(total=num_batches, unit="batch", disable=False if is_notebook else None)
 
     def __enter__(self) -> _Progress:
         return self
@@ -127,9 +151,9 @@ class _Progress:
             )
 
 
-def _append(history: dict[str, list[float]], report: dict[str, Any], value: float) -> None:
+def _record(report: dict[str, Any], value: float) -> dict[str, float]:
     batches = max(report["batches"], 1)
-    entry = {
+    return {
         "epoch": report["epoch"],
         "train_loss": report["train_loss"],
         "valid_accuracy": value,
@@ -139,5 +163,3 @@ def _append(history: dict[str, list[float]], report: dict[str, Any], value: floa
         "edges_per_batch": report["edges"] / batches,
         "communities_per_batch": report["communities"] / batches,
     }
-    for name, number_ in entry.items():
-        history.setdefault(name, []).append(number_)

@@ -146,6 +146,8 @@ TEST(MetisPartition, EstimateGrowsWithTheGraph) {
       << "no 32-bit overflow";
 }
 
+TEST(MetisPartition, SaysHowWideItsIndicesAre) { EXPECT_THAT(metis_index_bits(), testing::AnyOf(32, 64)); }
+
 TEST(PartitionMethod, IsReadFromItsName) {
   EXPECT_EQ(parse_partition_method("metis"), PartitionMethod::metis);
   EXPECT_EQ(parse_partition_method("lpa"), PartitionMethod::lpa);

@@ -12,9 +12,15 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, os.environ.get("KITH_PYTHON_PATH", str(ROOT / "build" / "release" / "python")))
+PACKAGE = os.environ.get("KITH_PYTHON_PATH", str(ROOT / "build" / "release" / "python"))
+sys.path.insert(0, PACKAGE)
 
 import kith  # noqa: E402  (a missing module is to fail the run)
+
+
+def kith_environment():
+    """The environment of a Python process that is to find the same package."""
+    return {**os.environ, "PYTHONPATH": PACKAGE}
 
 
 def make_arrays(num_nodes=400, num_blocks=8, degree=6, num_features=12, seed=0):
@@ -61,3 +67,9 @@ def command():
     if not path.exists():
         pytest.skip(f"the kith command is not built ({path})")
     return path
+
+
+@pytest.fixture(autouse=True)
+def numpy_batches(monkeypatch):
+    """Loaders hand out NumPy arrays unless a test asks for more, whatever other tests have imported."""
+    monkeypatch.setattr("kith._output._richest_imported", lambda: "numpy")

@@ -1,9 +1,12 @@
 import gc
+import subprocess
+import sys
+from pathlib import Path
 
 import kith
 import numpy as np
 import pytest
-from conftest import make_arrays
+from conftest import kith_environment, make_arrays
 
 
 def edge_set(edge_index):
@@ -134,6 +137,7 @@ def test_a_graph_without_edges_features_or_labels_is_one():
     [
         ({"edge_index": [[0, 1, 2]]}, r"\[2, E\]"),
         ({"edge_index": [[0.5], [1.0]]}, "whole numbers"),
+        ({"edge_index": [[0, 1], [1]]}, "edge_index must be an array"),
         ({"edge_index": [[0], [400]]}, "400"),
         ({"edge_index": [[-1], [0]]}, "-1"),
         ({"x": np.zeros((400, 12))}, "float64"),
@@ -178,3 +182,42 @@ def test_saving_into_a_missing_folder_is_an_os_error(data, tmp_path):
 def test_levels_that_do_not_exist_are_refused(data):
     with pytest.raises(ValueError, match="level"):
         data.communities(99)
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_dataset_outlives_the_name_of_its_file(data, tmp_path, mapped):
+    path = tmp_path / "graph.kith.h5"
+    data.save(path)
+    read = kith.Dataset.open(path, map_features=mapped)
+    path.unlink()
+    batch = next(iter(kith.NeighborLoader(read, [3], "train", batch_size=20)))
+    assert np.array_equal(batch.x, data.x[batch.n_id])
+    with pytest.raises(OSError, match="graph.kith.h5"):
+        kith.Dataset.open(path)
+
+
+PEAK_OF_FROM_ARRAYS = """
+import numpy, kith
+
+def status(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
+
+x = numpy.ones((400_000, 128), numpy.float32)
+edge_index = numpy.stack([numpy.arange(400_000), numpy.roll(numpy.arange(400_000), 1)])
+communities = numpy.arange(400_000) // 256
+open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew
+before = status("VmRSS")
+data = kith.Dataset.from_arrays(edge_index, x, communities=communities)
+print((status("VmHWM") - before) / x.nbytes)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_features_are_copied_once():
+    """Into the new order; a second copy, even a passing one, would double the peak."""
+    result = subprocess.run(
+        [sys.executable, "-c", PEAK_OF_FROM_ARRAYS], env=kith_environment(), capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert 1.0 <= float(result.stdout) < 1.6

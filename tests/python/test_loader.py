@@ -89,13 +89,14 @@ def test_input_id_is_the_position_in_input_nodes(data, how):
     ids = np.array([30, 2, 111, 7, 64])
     if how == "mask":
         given = np.isin(np.arange(data.num_nodes), ids)
-        ids = np.flatnonzero(given)
+        node_at = np.arange(data.num_nodes)
     else:
         given = ids if how == "ids" else ids.tolist()
+        node_at = ids
     batches = list(kith.NeighborLoader(data, [2], given, batch_size=2))
     for batch in batches:
-        assert np.array_equal(ids[batch.input_id], batch.n_id[: batch.batch_size])
-    assert sorted(np.concatenate([batch.input_id for batch in batches])) == list(range(5))
+        assert np.array_equal(node_at[batch.input_id], batch.n_id[: batch.batch_size])
+    assert sorted(np.concatenate([node_at[batch.input_id] for batch in batches])) == sorted(ids)
 
 
 def test_no_input_nodes_means_all(data):
@@ -135,14 +136,16 @@ def test_seeds_and_epochs_differ(data):
     assert not all(np.array_equal(a.n_id, b.n_id) for a, b in zip(first, again))
 
 
-def test_a_full_iteration_moves_the_epoch_on(data):
+def test_every_iteration_is_the_next_epoch(data):
     loader = kith.NeighborLoader(data, [4], "train", batch_size=20)
     assert loader.epoch == 0
     first = list(loader)
     assert loader.epoch == 1
-    for _ in loader:
-        break
+    left = next(iter(loader))
     assert loader.epoch == 1
+    again = next(iter(loader))  # steps from an epoch that is left early are not repeated for ever
+    assert loader.epoch == 2 and not np.array_equal(left.n_id, again.n_id)
+    assert_same(left, epoch_of(loader, 1)[0])
     for one, other in zip(epoch_of(loader, 0), first):
         assert_same(one, other)
 
@@ -257,6 +260,45 @@ def test_transform_has_the_last_word(data):
     ]
 
 
+@pytest.mark.parametrize("kind", ["dict", "tuple"])
+def test_arrays_keep_their_ids_and_get_the_defaults_of_pyg(arrays, kind):
+    given = {name: arrays[name] for name in ("edge_index", "x", "y")}
+    graph = given if kind == "dict" else tuple(given.values())
+    options = {"partition": {"communities": arrays["communities"]}}
+    for batch in kith.NeighborLoader(graph, [4, 4], np.arange(10, 40), batch_size=15, **options):
+        assert np.array_equal(batch.x, arrays["x"][batch.n_id])
+        assert np.array_equal(batch.y, arrays["y"][batch.n_id])
+        assert np.array_equal(batch.n_id[batch.edge_index], arrays["edge_index"][:, batch.e_id])
+    loader = kith.NeighborLoader(graph, [2], np.arange(10, 40), **options)
+    assert [batch.n_id[0] for batch in loader] == list(range(10, 40))  # one at a time, in order
+
+
+@pytest.mark.parametrize("which", ["train", "ids", None])
+def test_a_dataset_can_speak_original_ids(arrays, data, which):
+    given = [3, 7, 11] if which == "ids" else which
+    expected = {"ids": [3, 7, 11], "train": np.sort(arrays["train"]), None: np.arange(400)}[which]
+    loader = kith.NeighborLoader(data, [3], given, batch_size=50, shuffle=False, original_ids=True)
+    for batch in loader:
+        assert np.array_equal(batch.x, arrays["x"][batch.n_id])
+        assert np.array_equal(batch.n_id[batch.edge_index], arrays["edge_index"][:, batch.e_id])
+    assert np.array_equal(np.concatenate([b.n_id[: b.batch_size] for b in loader]), expected)
+
+
+def test_workers_are_threads_and_change_no_batch(data):
+    options = {"num_neighbors": [5, 5], "input_nodes": "train", "batch_size": 16, "seed": 2}
+    asked = {"num_workers": 4, "prefetch_factor": 3, "persistent_workers": True, "pin_memory": True}
+    loader = kith.NeighborLoader(data, **options, **asked)
+    assert loader._handle.options.prefetch_depth == 12
+    for one, other in zip(epoch_of(kith.NeighborLoader(data, prefetch=0, **options)), epoch_of(loader)):
+        assert_same(one, other)
+
+
+def test_a_call_gives_the_batch_of_chosen_roots(data):
+    loader = kith.NeighborLoader(data, [5, 5], [50, 60, 70], batch_size=2)
+    batch = loader([2, 0])
+    assert batch.n_id[:2].tolist() == [70, 50] and batch.input_id.tolist() == [2, 0]
+
+
 def test_pyg_options_at_their_defaults_are_fine(data):
     loader = kith.NeighborLoader(
         data, [2], num_workers=0, pin_memory=False, disjoint=False, directed=True, subgraph_type="directional"
@@ -281,7 +323,7 @@ def test_pyg_options_at_their_defaults_are_fine(data):
         ({"batch_order": "window:0"}, "window"),
         ({"no_intra": "maybe"}, "maybe"),
         ({"prefetch": -1}, "prefetch"),
-        ({"shuffle": None}, "shuffle"),
+        ({"shuffle": "yes"}, "shuffle"),
         ({"seed": 2**64}, "seed"),
         ({"device": "tpu"}, "tpu"),
         ({"input_nodes": "dev"}, "dev"),
@@ -294,7 +336,7 @@ def test_pyg_options_at_their_defaults_are_fine(data):
         ({"subgraph_type": "induced"}, "subgraph_type"),
         ({"time_attr": "time"}, "time_attr"),
         ({"input_time": np.arange(3)}, "input_time"),
-        ({"num_workers": 2}, "prefetch"),
+        ({"num_workers": -1}, "num_workers"),
     ],
 )
 def test_bad_options_are_refused(data, options, message):
@@ -306,7 +348,7 @@ def test_unknown_options_and_foreign_data_are_refused(data, arrays):
     with pytest.raises(TypeError, match="fanouts"):
         kith.NeighborLoader(data, [2], fanouts=[1])
     with pytest.raises(ValueError, match="kith.Dataset"):
-        kith.NeighborLoader(arrays, [2])
+        kith.NeighborLoader(arrays["edge_index"], [2])
     loader = kith.NeighborLoader(data, [2])
     with pytest.raises(ValueError, match="epoch"):
         loader.set_epoch(2**24)

@@ -218,6 +218,9 @@ def test_a_trainer_refuses_what_does_not_fit(arrays, data):
         trainer.fit(loader, epochs=0)
     with pytest.raises(ValueError, match="patience"):
         trainer.fit(loader, epochs=1, patience=0)
+    for callbacks in (print, [print, 5]):
+        with pytest.raises(ValueError, match="callbacks"):
+            trainer.fit(loader, epochs=1, callbacks=callbacks)
     with pytest.raises(ValueError, match="400"):
         trainer.evaluate([400])
     with pytest.raises(ValueError, match="features"):
@@ -239,6 +242,61 @@ def test_progress_is_silent_when_stderr_is_no_terminal(data, capfd):
     loader = kith.NeighborLoader(data, [2, 2], "train")
     kith.Trainer(make_model(), data).fit(loader, epochs=1, progress=True)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("notebook", [True, False])
+def test_progress_is_shown_in_a_notebook(data, monkeypatch, notebook):
+    tqdm = pytest.importorskip("tqdm")
+    bars = []
+
+    class Bar(tqdm.tqdm):
+        def __init__(self, **options):
+            bars.append(options)
+            super().__init__(**{**options, "disable": True})
+
+    if notebook:
+        Bar.__module__ = "tqdm.notebook"
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    kith.Trainer(make_model(), data).fit(kith.NeighborLoader(data, [2, 2], "train"), epochs=3)
+    assert bars == [{"total": 3, "unit": "batch", "disable": False if notebook else None}]
+
+
+def test_predict_gives_probabilities_in_the_order_asked_for(data):
+    model = make_model()
+    trainer = kith.Trainer(model, data)
+    powers = np.exp(model.inference(data).astype(np.float64))
+    expected = powers / powers.sum(1, keepdims=True)
+    assert np.allclose(trainer.predict(None), expected, atol=1e-6)
+    assert np.allclose(trainer.predict([9, 2]), expected[[9, 2]], atol=1e-6)
+    assert np.allclose(trainer.predict("test"), expected[data.test], atol=1e-6)
+    mask = np.arange(400) % 7 == 0
+    assert np.allclose(trainer.predict(mask), expected[mask], atol=1e-6)
+    with pytest.raises(ValueError, match="400"):
+        trainer.predict([400])
+
+
+def test_callbacks_see_every_epoch_and_may_stop(data):
+    loader = kith.NeighborLoader(data, [2, 2], "train")
+    seen, also_seen = [], []
+    callbacks = [lambda record: seen.append(record) or record["epoch"] == 2, also_seen.append]
+    history = kith.Trainer(make_model(), data).fit(loader, epochs=9, callbacks=callbacks)
+    assert [record["epoch"] for record in seen] == history["epoch"] == [0, 1, 2] and seen == also_seen
+    assert [record["train_loss"] for record in seen] == history["train_loss"]
+    assert set(seen[0]) == set(history)
+
+
+def test_only_true_stops(data):
+    loader = kith.NeighborLoader(data, [2, 2], "train")
+    history = kith.Trainer(make_model(), data).fit(loader, epochs=3, callbacks=[lambda record: "stop"])
+    assert len(history["epoch"]) == 3
+
+
+def test_history_is_a_table(data):
+    pandas = pytest.importorskip("pandas")
+    loader = kith.NeighborLoader(data, [2, 2], "train")
+    history = kith.Trainer(make_model(), data).fit(loader, epochs=3)
+    table = pandas.DataFrame(history)
+    assert table.shape == (3, len(history)) and table["epoch"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("model", ["sage", "gcn"])

@@ -1,0 +1,54 @@
+"""A loader in a process that was forked from the one that made it."""
+
+import os
+import signal
+
+import kith
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+def in_fork(action):
+    """What `action` raises in a forked process, as text."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        # No return from here: the child must not go on with the test run. A wait for lost threads is cut off.
+        signal.alarm(30)
+        text = "nothing"
+        try:
+            action()
+        except BaseException as error:
+            text = f"{type(error).__name__}: {error}"
+        os.write(writer, text.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return text
+
+
+@pytest.mark.parametrize("prefetch", [0, 3])
+def test_a_loader_says_that_it_belongs_to_another_process(data, prefetch):
+    loader = kith.NeighborLoader(data, [4, 4], "train", batch_size=10, prefetch=prefetch)
+    running = iter(loader)
+    next(running)
+    for action in (lambda: next(iter(loader)), lambda: next(running), lambda: loader([0])):
+        text = in_fork(action)
+        assert text.startswith(f"RuntimeError: NeighborLoader: made in process {os.getpid()}"), text
+    assert len(list(running)) == len(loader) - 1  # the parent goes on
+
+
+def test_workers_of_torch_get_the_same_answer(data):
+    torch_data = pytest.importorskip("torch.utils.data")
+    loader = kith.NeighborLoader(data, [4, 4], "train", batch_size=10)
+
+    class Wrapped(torch_data.IterableDataset):
+        def __iter__(self):
+            return iter(loader)
+
+    options = {"batch_size": None, "num_workers": 1, "multiprocessing_context": "fork"}
+    with pytest.raises(RuntimeError, match="made in process"):
+        next(iter(torch_data.DataLoader(Wrapped(), **options)))
