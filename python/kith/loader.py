@@ -196,6 +196,7 @@ class NeighborLoader:
         options.seed = integer("seed", seed, 0, UINT64_MAX)
         options.prefetch_depth = integer("prefetch", prefetch, 0)
         options.keep_edges = True
+        self._is_unbiased = options.is_unbiased
         self.data = data
         self.transform = transform
         self._backend = _core.Backend(device)
@@ -246,6 +247,8 @@ class NeighborLoader:
             handed_out += 1
             self._handed_out = handed_out
             batch = Batch(**arrays)
+            if self._is_unbiased and batch.edge_weight is None:  # no edges, no weights
+                batch.edge_weight = np.zeros(0, np.float32)
             yield batch if self.transform is None else self.transform(batch)
         if self._epoch == epoch:
             self.set_epoch(min(epoch + 1, MAX_EPOCH))
