@@ -340,6 +340,8 @@ class NeighborLoader:
 
     def _hand_out(self, arrays: dict[str, Any]) -> Any:
         batch = Batch(**arrays)
+        if self._options["unbiased"] and batch.edge_weight is None:  # no edges, no weights
+            batch.edge_weight = np.zeros(0, np.float32)
         batch.n_id = self._input.ids(batch.n_id)
         if self._mask_places is not None:
             batch.input_id = self._mask_places[batch.input_id]

@@ -171,6 +171,12 @@ def test_replace_draws_as_many_as_asked(data):
     assert np.array_equal(np.diff(batch.indptr), np.where(degree > 0, 40, 0))
 
 
+def test_an_unbiased_batch_without_edges_has_weights_too():
+    data = kith.Dataset.from_arrays(np.zeros((2, 0), np.int64), num_nodes=3)
+    for batch in kith.NeighborLoader(data, [2, 2], unbiased=True, batch_size=2):
+        assert batch.edge_weight.dtype == np.float32 and batch.edge_weight.shape == (0,)
+
+
 def test_p_intra_one_and_drop_stay_inside(data):
     for batch in kith.NeighborLoader(data, [5, 5], "train", batch_size=20, p_intra=1, no_intra="drop"):
         community = data.communities()[batch.n_id[batch.edge_index]]

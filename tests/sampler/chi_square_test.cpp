@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/sampler/law.h"
+
 namespace kith::test {
 namespace {
 
@@ -34,6 +36,14 @@ TEST(ChiSquare, GivesTheTabulatedPower) {
     EXPECT_NEAR(chi_square_power(row.noncentrality, row.freedom, 1.645), 0.8, 0.025) << row.freedom;
   }
   EXPECT_NEAR(chi_square_power(0, 50, 4), normal_tail(4), 1e-6) << "without a deviation only false alarms";
+}
+
+TEST(ChiSquare, AlarmsAsSeldomAsStated) {
+  EXPECT_NEAR(2 * normal_tail(kAlarmZ), kFalseAlarm, 1e-6);
+  EXPECT_TRUE(obeys({.z = 3.9, .power = 0.995}));
+  EXPECT_FALSE(obeys({.z = 3.9, .power = 0.98})) << "a test that is too weak";
+  EXPECT_FALSE(obeys({.z = -4.1, .power = 1})) << "a fit that is too good";
+  EXPECT_FALSE(obeys({.z = std::nan(""), .power = 1}));
 }
 
 }  // namespace

@@ -91,6 +91,16 @@ TEST(SingleInclusionLaw, LaborDrawsAllAlike) {
   }
 }
 
+// The ten smallest variates of 20,000 have to be told apart. Half of the row a fifth more often than the other.
+TEST(SingleInclusionLaw, LaborsVariatesAreFineEnoughForALongRow) {
+  constexpr std::int32_t kDegree = 20'000, kFanout = 10;
+  constexpr std::int64_t kDraws = 6000;
+  const Draw draw = uniform(SamplerKind::labor, kDegree, kFanout);
+  EXPECT_TRUE(obeys(single_inclusion(draw, kDegree, kFanout, kDraws, 0.2)));
+  const Draw coarse = test::wrong::smallest_of_10_bits(row_of(kDegree), kFanout);
+  EXPECT_TRUE(is_caught(single_inclusion(coarse, kDegree, kFanout, kDraws, 0.2)));
+}
+
 // With 65,535 or 65,536 neighbours 16 bits are nearly enough, and with a hundred their bias is 0.1 %.
 TEST(SingleInclusionLaw, CatchesAModuloOf16Bits) {
   for (const std::int32_t degree : {3000, 50'000, 100'000}) {

@@ -78,6 +78,16 @@ inline Draw topped_up_from_the_front(const Row& row, std::int32_t fanout) {
   });
 }
 
+/// Those with the smallest variates, of 10 bits: of equal ones, the first in the row.
+inline Draw smallest_of_10_bits(const Row& row, std::int32_t fanout) {
+  return make_draw([=](std::mt19937_64& bits, Positions& out) {
+    std::vector<std::pair<std::uint64_t, std::int32_t>> ranked;
+    for (std::int32_t i = 0; i < row.degree; ++i) ranked.emplace_back(bits() >> 54, i);
+    std::nth_element(ranked.begin(), ranked.begin() + fanout, ranked.end());
+    for (std::int32_t i = 0; i < fanout; ++i) out.push_back(ranked[static_cast<std::size_t>(i)].second);
+  });
+}
+
 /// A random start and the neighbours that follow it: everyone has the right chance, pairs have not.
 inline Draw consecutive(const Row& row, std::int32_t fanout) {
   return make_draw([=](std::mt19937_64& bits, Positions& out) {
