@@ -171,9 +171,9 @@ void aggregate_backward(BlockCsrView block, std::span<const float> weights, cons
                         BufferPool& pool, Tensor& grad_x) {
   with_scalar(grad_x.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    Transposed<T> transposed = transpose<T>(block, pool, [&](std::int32_t e, std::int64_t v) {
-      return weights.empty() ? T{1} / static_cast<T>(block.offsets[v + 1] - block.offsets[v])
-                             : static_cast<T>(weights[e]);
+    Transposed<T> transposed = transpose<T>(block, pool, [&](std::int64_t v) {
+      const T share = T{1} / static_cast<T>(block.offsets[v + 1] - block.offsets[v]);
+      return [=](std::int32_t e) { return weights.empty() ? share : static_cast<T>(weights[e]); };
     });
     const Job<T, T, T> job{.rows = edge_rows<T>(grad_out, transposed.destinations(), block.num_edges()),
                            .weights = transposed.values(),
@@ -205,7 +205,7 @@ void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const T
                               BufferPool& pool, Tensor& grad_x) {
   with_scalar(grad_x.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    auto transposed = transpose<std::int32_t>(block, pool, [](std::int32_t e, std::int64_t) { return e; });
+    auto transposed = transpose<std::int32_t>(block, pool, edge_numbers);
     const Job<T, T, T> job{.rows = edge_rows<T>(grad_out, transposed.destinations(), block.num_edges()),
                            .weights = weights.data<T>(),
                            .weight_rows = transposed.values(),

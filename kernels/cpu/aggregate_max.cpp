@@ -77,7 +77,7 @@ void aggregate_max_backward(BlockCsrView block, std::span<const std::int32_t> ar
                             BufferPool& pool, Tensor& grad_x) {
   with_scalar(grad_x.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    auto transposed = transpose<std::int32_t>(block, pool, [](std::int32_t e, std::int64_t) { return e; });
+    auto transposed = transpose<std::int32_t>(block, pool, edge_numbers);
     const std::int64_t dim = grad_x.cols();
     const std::int32_t* const offsets = transposed.offsets();
     const std::int32_t* const destinations = transposed.destinations();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include "graph/views.h"
@@ -32,12 +33,12 @@ class Transposed {
 };
 
 /// Stable counting sort of the edges by source, in `num_parts` parallel parts of the destinations. Stable, so
-/// the result does not depend on num_parts. value_of(e, v): what to keep of edge e to destination v.
-template <typename Value, typename ValueOf>
+/// the result does not depend on num_parts. values_of(v)(e): what to keep of edge e to destination v.
+template <typename Value, typename ValuesOf>
 class Transposition {
  public:
-  Transposition(BlockCsrView block, BufferPool& pool, const ValueOf& value_of)
-      : block_(block), pool_(pool), value_of_(value_of) {
+  Transposition(BlockCsrView block, BufferPool& pool, const ValuesOf& values_of)
+      : block_(block), pool_(pool), values_of_(values_of) {
     constexpr std::int64_t kEdgesPerPart = 1 << 15;
     const std::int64_t threads = std::min<std::int64_t>(tbb::this_task_arena::max_concurrency(), 8);
     num_parts_ = std::clamp<std::int64_t>(block.num_edges() / kEdgesPerPart, 1, threads);
@@ -86,24 +87,28 @@ class Transposition {
     std::int32_t* const destinations = result.destinations();
     Value* const values = result.values();
     for (std::int64_t v = first_destination(part); v < first_destination(part + 1); ++v) {
+      const auto value_of = values_of_(v);
       for (std::int32_t e = block_.offsets[v]; e < block_.offsets[v + 1]; ++e) {
         const std::int32_t position = cursors[block_.sources[e]]++;
         destinations[position] = static_cast<std::int32_t>(v);
-        values[position] = value_of_(e, v);
+        values[position] = value_of(e);
       }
     }
   }
 
   BlockCsrView block_;
   BufferPool& pool_;
-  const ValueOf& value_of_;
+  const ValuesOf& values_of_;
   std::int64_t num_parts_ = 1;
 };
 
+/// Keeps the number of each edge.
+inline constexpr auto edge_numbers = [](std::int64_t) { return std::identity{}; };
+
 /// `block` by source. Scratch comes from `pool`.
-template <typename Value, typename ValueOf>
-Transposed<Value> transpose(BlockCsrView block, BufferPool& pool, const ValueOf& value_of) {
-  return Transposition<Value, ValueOf>(block, pool, value_of).run();
+template <typename Value, typename ValuesOf>
+Transposed<Value> transpose(BlockCsrView block, BufferPool& pool, const ValuesOf& values_of) {
+  return Transposition<Value, ValuesOf>(block, pool, values_of).run();
 }
 
 }  // namespace kith::cpu
