@@ -105,7 +105,7 @@ def graph_input(data: Any, partition: Mapping[str, Any] | None, original_ids: bo
         )
     if is_pyg_data(data):
         return GraphInput(_dataset_of_pyg(data, partition), True, data)
-    return GraphInput(Dataset.from_arrays(**_named_arrays(data), **partition), True)
+    return GraphInput(Dataset.from_arrays(**{**_named_arrays(data), **partition}), True)
 
 
 def _named_arrays(data: Any) -> dict[str, Any]:
@@ -123,7 +123,9 @@ def _named_arrays(data: Any) -> dict[str, Any]:
 
 def _dataset_of_pyg(data: Any, partition: dict[str, Any]) -> Dataset:
     """Only what the engine can hold goes in; the rest of a batch is selected from the Data itself."""
-    stamp = (_stamp(data), sorted((name, repr(value)) for name, value in partition.items()))
+    if partition.get("communities") is not None:
+        partition["communities"] = integers("communities", partition["communities"])
+    stamp = (_stamp(data), {name: _value(option) for name, option in partition.items()})
     key = id(data)
     if key in _prepared and _prepared[key][0]() is data and _prepared[key][1] == stamp:
         return _prepared[key][2]
@@ -148,6 +150,11 @@ def _stamp(data: Any) -> list[Any]:
             version = 0 if value.is_inference() else value._version
             stamp.append((name, value.data_ptr(), tuple(value.shape), str(value.dtype), version))
     return stamp
+
+
+def _value(option: Any) -> Any:
+    """What stands for an option in a comparison."""
+    return (option.shape, option.tobytes()) if isinstance(option, np.ndarray) else option
 
 
 def _engine_part(data: Any) -> dict[str, Any]:

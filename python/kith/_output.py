@@ -90,9 +90,8 @@ class _Selector:
         """The attributes of nodes. batch: of tensors."""
         selected = {key: self._select(key, batch.n_id) for key in self._node_keys}
         if self._x_dtype is not None:
-            selected["x"] = batch.x.to(
-                self._x_dtype
-            )  # the engine hands out float32; half precision comes back exactly
+            # The engine hands out float32; half precision comes back exactly.
+            selected["x"] = batch.x.to(self._x_dtype)
         return selected
 
     def edges(self, batch: Batch) -> dict[str, Any]:

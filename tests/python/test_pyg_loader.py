@@ -104,9 +104,8 @@ def test_input_nodes_are_the_users_ids(graph, how):
     batches = list(kith.NeighborLoader(graph, [3], given, batch_size=8))
     assert torch.equal(torch.cat([b.n_id[: b.batch_size] for b in batches]), ids)
     positions = torch.cat([b.input_id for b in batches])
-    assert torch.equal(
-        positions, ids if how == "mask" else torch.arange(20)
-    )  # for a mask PyG gives the node's id
+    # The position in a mask is the node's id; PyG says the same.
+    assert torch.equal(positions, ids if how == "mask" else torch.arange(20))
 
 
 def test_a_call_samples_chosen_roots(graph):
@@ -379,9 +378,8 @@ def test_torchs_seed_is_the_seed(graph):
     torch.manual_seed(5)
     one = first_edges(graph)
     state = torch.get_rng_state()
-    assert first_edges(graph) == one and torch.equal(
-        torch.get_rng_state(), state
-    )  # torch draws what it drew before
+    assert first_edges(graph) == one
+    assert torch.equal(torch.get_rng_state(), state)  # torch draws what it drew before
     torch.manual_seed(6)
     assert first_edges(graph) != one
     torch.manual_seed(5)
@@ -431,6 +429,10 @@ def test_given_communities_are_used(graph):
     loader = kith.NeighborLoader(graph, [9], partition={"communities": half}, p_intra=1.0, no_intra="drop")
     for batch in loader:
         assert ((batch.n_id[batch.edge_index] % 2).diff(dim=0) == 0).all()
+    other = half.copy()
+    other[50] = 1 - other[50]
+    assert kith.NeighborLoader(graph, [9], partition={"communities": half}).dataset is loader.dataset
+    assert kith.NeighborLoader(graph, [9], partition={"communities": other}).dataset is not loader.dataset
 
 
 # --- on a real graph

@@ -1,0 +1,188 @@
+"""Epochs of PyG's NeighborLoader beside Kith's: same Data, fanouts and uniform sampling, PyG's GraphSAGE.
+
+    KITH_DATA_DIR=graphs python bench/peers/loader.py arxiv_cs_coauthor -o result.json
+
+Needs torch_geometric and, for PyG's side, pyg-lib or torch-sparse; without them only the overhead is
+measured. Runs are interleaved; figures are medians, with the range. Before anything is reported the edges
+that both loaders draw in an epoch must agree within 1 %. `overhead` is the time that the Python side of
+Kith's loader takes to turn the engine's arrays into a Data, as a share of the time of next(loader) with
+nothing made ahead.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import kith
+import numpy as np
+import torch
+import torch_geometric
+from torch_geometric.data import Data
+from torch_geometric.loader import NeighborLoader
+from torch_geometric.nn import GraphSAGE
+from torch_geometric.utils import to_undirected
+
+EDGE_TOLERANCE = 0.01
+
+
+def load(name):
+    """The graph of an .npz file with edge_index, x (dense or CSR parts), y and train_mask."""
+    path = Path(os.environ.get("KITH_DATA_DIR", ".")) / f"{name}.npz"
+    with np.load(path) as file:
+        arrays = {key: file[key] for key in file.files}
+    if "x" in arrays:
+        x = torch.from_numpy(arrays["x"].astype(np.float32))
+    else:
+        parts = [torch.from_numpy(arrays[f"x_{part}"].astype(np.int64)) for part in ("indptr", "indices")]
+        values = torch.from_numpy(arrays["x_data"].astype(np.float32))
+        x = torch.sparse_csr_tensor(*parts, values, tuple(arrays["x_shape"].tolist())).to_dense()
+    edges = torch.from_numpy(arrays["edge_index"].astype(np.int64))
+    return Data(
+        x=x,
+        y=torch.from_numpy(arrays["y"].astype(np.int64)),
+        edge_index=to_undirected(edges, num_nodes=x.size(0)),
+        train_mask=torch.from_numpy(arrays["train_mask"]),
+    )
+
+
+def make_loaders(data, args):
+    """Both loaders at both settings of num_workers, by label."""
+    shared = {"input_nodes": data.train_mask, "batch_size": args.batch_size, "shuffle": True}
+    loaders = {}
+    for workers in (0, 2):
+        options = {"num_workers": workers, "persistent_workers": workers > 0, **shared}
+        loaders[f"pyg, {workers} workers"] = NeighborLoader(data, args.fanout, **options)
+        options |= {"mix": 1.0, "p_intra": 0.5, "prefetch": 0}
+        loaders[f"kith, {workers} workers"] = kith.NeighborLoader(data, args.fanout, **options)
+    return loaders
+
+
+def run_epoch(loader, model, optimizer):
+    """Seconds, edges and nodes of one epoch. model: None only takes the batches."""
+    edges = nodes = 0
+    start = time.perf_counter()
+    for batch in loader:
+        edges += batch.num_edges
+        nodes += batch.num_nodes
+        if model is None:
+            continue
+        optimizer.zero_grad()
+        out = model(batch.x, batch.edge_index)[: batch.batch_size]
+        torch.nn.functional.cross_entropy(out, batch.y[: batch.batch_size], ignore_index=-1).backward()
+        optimizer.step()
+    return time.perf_counter() - start, edges, nodes
+
+
+def compare(loaders, data, args, is_training):
+    """One row for each loader; runs are interleaved, the first round is not counted."""
+    model = optimizer = None
+    if is_training:
+        torch.manual_seed(1)
+        classes = int(data.y.max()) + 1
+        model = GraphSAGE(data.num_features, args.hidden, num_layers=len(args.fanout), out_channels=classes)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    runs = {label: [] for label in loaders}
+    for round_number, (label, loader) in itertools.product(range(args.runs + 1), loaders.items()):
+        result = run_epoch(loader, model, optimizer)
+        if round_number > 0:
+            runs[label].append(result)
+    rows = []
+    for label, results in runs.items():
+        seconds, edges, nodes = zip(*results)
+        rows.append(
+            {
+                "loader": label,
+                "what": "training epoch" if is_training else "batches only",
+                "seconds": statistics.median(seconds),
+                "range": [min(seconds), max(seconds)],
+                "edges": statistics.mean(edges),
+                "nodes": statistics.mean(nodes),
+            }
+        )
+    most, least = (pick(row["edges"] for row in rows) for pick in (max, min))
+    if most > (1 + EDGE_TOLERANCE) * least:
+        sys.exit(f"the loaders do not sample the same: {least:.0f} to {most:.0f} edges an epoch")
+    return rows
+
+
+def overhead(data, args):
+    """Seconds inside the engine and inside Python for every batch of an epoch, nothing made ahead."""
+    options = {"batch_size": args.batch_size, "shuffle": True, "prefetch": 0, "mix": 1.0, "p_intra": 0.5}
+    loader = kith.NeighborLoader(data, args.fanout, data.train_mask, **options)
+    engine, python = [], []
+    for epoch in range(args.runs):
+        stream = kith._core.BatchStream(loader._handle, loader.dataset._handle, loader._backend, epoch, 0)
+        while True:
+            start = time.perf_counter()
+            arrays = stream.next()
+            middle = time.perf_counter()
+            if arrays is None:
+                break
+            loader._hand_out(arrays)
+            engine.append(middle - start)
+            python.append(time.perf_counter() - middle)
+    return {
+        "engine_seconds_per_batch": statistics.median(engine),
+        "python_seconds_per_batch": statistics.median(python),
+        "python_share": sum(python) / (sum(python) + sum(engine)),
+    }
+
+
+def versions():
+    found = {module.__name__: module.__version__ for module in (kith, torch, torch_geometric)}
+    for name in ("pyg_lib", "torch_sparse"):
+        try:
+            found[name] = __import__(name).__version__
+        except (ImportError, OSError):
+            continue
+    return found
+
+
+def numbers(text):
+    return [int(part) for part in text.split(",")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("graph", help="name of an .npz file in KITH_DATA_DIR")
+    parser.add_argument("-o", "--output", help="JSON file to write")
+    parser.add_argument("--fanout", type=numbers, default=[15, 10, 5])
+    parser.add_argument("--batch-size", type=int, default=1024)
+    parser.add_argument("--hidden", type=int, default=64)
+    parser.add_argument("--runs", type=int, default=5)
+    args = parser.parse_args()
+
+    data = load(args.graph)
+    print(f"{args.graph}: {data}, fanout {args.fanout}, batch size {args.batch_size}", file=sys.stderr)
+    rows = []
+    if torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE:
+        loaders = make_loaders(data, args)
+        rows = compare(loaders, data, args, is_training=False) + compare(loaders, data, args, is_training=True)
+    else:
+        print("neither pyg-lib nor torch-sparse is installed, so PyG's loader cannot run", file=sys.stderr)
+    for row in rows:
+        low, high = row["range"]
+        timing = f"{row['seconds']:8.3f} s  [{low:.3f}, {high:.3f}]"
+        print(f"{row['what']:15} {row['loader']:16} {timing}  {row['edges']:.0f} edges")
+    share = overhead(data, args)
+    python, engine = share["python_seconds_per_batch"] * 1e6, share["engine_seconds_per_batch"] * 1e3
+    print(f"overhead {share['python_share']:.2%}: {python:.0f} us beside {engine:.2f} ms of the engine")
+    if args.output:
+        report = {
+            "options": vars(args),
+            "machine": {"cpu": platform.machine(), "cores": os.cpu_count()},
+            "versions": versions(),
+            "rows": rows,
+            "overhead": share,
+        }
+        Path(args.output).write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
