@@ -1,14 +1,16 @@
-// Sampled edges a second of one batch after another: [15, 10, 5] from 1024 roots of a skewed community graph.
+// Sampled edges of one batch after another, [15, 10, 5] from 1024 roots of a skewed community graph: edges a
+// second by threads and knobs, time per edge over the size of the graph, a biased draw against a uniform one.
+// Times per edge are medians over the batches.
 #include <benchmark/benchmark.h>
 #include <oneapi/tbb/global_control.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
-#include <random>
+#include <chrono>
+#include <span>
+#include <utility>
+#include <vector>
 
-#include "graph/communities.h"
-#include "graph/csr_graph.h"
+#include "bench/sampler/community_graph.h"
 #include "graph/errors.h"
 #include "sampler/neighbor_sampler.h"
 #include "sampler/plan.h"
@@ -18,53 +20,29 @@ namespace {
 
 constexpr NodeId kNumNodes = 200'000;
 constexpr EdgeOffset kNumEdges = 5'000'000;
-constexpr NodeId kCommunitySize = 250;
+constexpr EdgeOffset kMillion = 1'000'000;
+constexpr NodeId kMeanDegree = 50;  ///< of the curve over graph sizes
 constexpr std::uint64_t kSeed = 1;
 
-struct World {
-  CsrGraph graph;
-  Communities communities;
-  std::vector<NodeId> roots;
-};
+using bench::CommunityGraph;
 
-/// In-degrees fall as a power of the rank inside the community (hot nodes first); 80 % of the edges stay
-/// inside.
-World make_world() {
-  std::mt19937_64 bits(kSeed);
-  std::vector<double> weights(kNumNodes);
-  double total = 0;
-  for (NodeId v = 0; v < kNumNodes; ++v) {
-    weights[v] = std::pow(v % kCommunitySize + 1 + static_cast<double>(bits() % 50), -0.8);
-    total += weights[v];
+/// The graph of the latest call is kept, no other: large ones come one after another.
+const CommunityGraph& world(NodeId num_nodes = kNumNodes, EdgeOffset num_edges = kNumEdges) {
+  static std::pair<NodeId, EdgeOffset> size = {0, 0};
+  static std::vector<CommunityGraph> kept;
+  if (size != std::pair(num_nodes, num_edges)) {
+    kept.clear();
+    kept.push_back(bench::make_community_graph(num_nodes, num_edges, kSeed));
+    size = {num_nodes, num_edges};
   }
-  std::vector<EdgeOffset> offsets = {0};
-  std::vector<NodeId> neighbors;
-  for (NodeId v = 0; v < kNumNodes; ++v) {
-    const auto degree = static_cast<EdgeOffset>(std::lround(weights[v] / total * kNumEdges));
-    const NodeId home = v / kCommunitySize * kCommunitySize;
-    for (EdgeOffset i = 0; i < degree; ++i) {
-      neighbors.push_back(bits() % 100 < 80 ? home + static_cast<NodeId>(bits() % kCommunitySize)
-                                            : static_cast<NodeId>(bits() % kNumNodes));
-    }
-    std::sort(neighbors.begin() + offsets.back(), neighbors.end());
-    offsets.push_back(static_cast<EdgeOffset>(neighbors.size()));
-  }
-  std::vector<EdgeOffset> bounds;
-  for (NodeId v = 0; v <= kNumNodes; v += kCommunitySize) bounds.push_back(v);
-  std::vector<NodeId> roots(kNumNodes);
-  std::iota(roots.begin(), roots.end(), 0);
-  return {CsrGraph(std::move(offsets), std::move(neighbors), "bench"),
-          Communities(std::move(bounds), kNumNodes, "bench"), std::move(roots)};
-}
-
-const World& world() {
-  static const World instance = make_world();
-  return instance;
+  return kept.front();
 }
 
 /// Throws unless every kept edge is an edge of the graph, none comes twice, and every count is the fanout's.
-void verify(const MiniBatch& batch, const SamplerOptions& options) {
-  const CsrView graph = world().graph.view();
+void verify(const CommunityGraph& world, SamplerOptions options, std::span<const NodeId> roots) {
+  options.keep_edges = true;
+  const CsrView graph = world.graph.view();
+  const MiniBatch batch = NeighborSampler(graph, world.communities, options).sample(roots, 0, 0);
   for (std::size_t hop = 0; hop < options.fanouts.size(); ++hop) {
     for (std::int32_t i = hop == 0 ? 0 : batch.hop_bounds[hop - 1]; i < batch.hop_bounds[hop]; ++i) {
       const NodeId node = batch.input_nodes[i];
@@ -84,36 +62,52 @@ void verify(const MiniBatch& batch, const SamplerOptions& options) {
   }
 }
 
-std::int64_t bytes_of(const MiniBatch& batch) {
-  return static_cast<std::int64_t>(4 *
-                                   (batch.input_nodes.size() + batch.offsets.size() + batch.sources.size()));
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
+
+/// What a run has sampled.
+struct Tally {
+  std::int64_t batches = 0, edges = 0, bytes = 0, inputs = 0;
+  std::vector<double> ns_per_edge;  ///< [batches]
+
+  /// Samples the next batch of `plan`, and counts it.
+  void sample(const NeighborSampler& sampler, const Plan& plan) {
+    const auto index = static_cast<std::size_t>(batches++) % (plan.size() - 1);
+    const auto start = std::chrono::steady_clock::now();
+    const MiniBatch batch = sampler.sample(plan[index], 0, static_cast<std::int64_t>(index));
+    const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - start;
+    ns_per_edge.push_back(time.count() / static_cast<double>(batch.sources.size()));
+    edges += static_cast<std::int64_t>(batch.sources.size());
+    inputs += static_cast<std::int64_t>(batch.input_nodes.size());
+    bytes +=
+        4 * static_cast<std::int64_t>(batch.input_nodes.size() + batch.offsets.size() + batch.sources.size());
+  }
+
+  void report(benchmark::State& state) const {
+    state.counters["edges"] = benchmark::Counter(static_cast<double>(edges), benchmark::Counter::kIsRate);
+    state.counters["ns_per_edge"] = median(ns_per_edge);
+    state.counters["edges_per_batch"] = static_cast<double>(edges / batches);
+    state.counters["input_nodes_per_batch"] = static_cast<double>(inputs / batches);
+    state.counters["seed"] = static_cast<double>(kSeed);
+    state.SetBytesProcessed(bytes);
+  }
+};
 
 /// Arguments: threads, 100 * p_intra, communities in a super-community (0 = random roots).
 void BM_NeighborSampler(benchmark::State& state) {
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
                                   static_cast<std::size_t>(state.range(0)));
   const auto group = static_cast<std::int32_t>(state.range(2));
-  const Plan plan = make_plan(world().roots, world().communities, {.mix = 1, .group = group, .seed = kSeed});
-  SamplerOptions options{
-      .p_intra = static_cast<double>(state.range(1)) / 100, .keep_edges = true, .seed = kSeed};
-  verify(NeighborSampler(world().graph.view(), world().communities, options).sample(plan[0], 0, 0), options);
-
-  options.keep_edges = false;
+  const Plan plan = make_plan(world().nodes, world().communities, {.mix = 1, .group = group, .seed = kSeed});
+  const SamplerOptions options{.p_intra = static_cast<double>(state.range(1)) / 100, .seed = kSeed};
+  verify(world(), options, plan[0]);
   const NeighborSampler sampler(world().graph.view(), world().communities, options);
-  std::int64_t batches = 0, edges = 0, bytes = 0, inputs = 0;
-  for (auto _ : state) {
-    const auto index = static_cast<std::size_t>(batches++) % (plan.size() - 1);
-    const MiniBatch batch = sampler.sample(plan[index], 0, static_cast<std::int64_t>(index));
-    edges += static_cast<std::int64_t>(batch.sources.size());
-    inputs += static_cast<std::int64_t>(batch.input_nodes.size());
-    bytes += bytes_of(batch);
-  }
-  state.counters["edges"] = benchmark::Counter(static_cast<double>(edges), benchmark::Counter::kIsRate);
-  state.counters["edges_per_batch"] = static_cast<double>(edges / batches);
-  state.counters["input_nodes_per_batch"] = static_cast<double>(inputs / batches);
-  state.counters["seed"] = static_cast<double>(kSeed);
-  state.SetBytesProcessed(bytes);
+  Tally tally;
+  for (auto _ : state) tally.sample(sampler, plan);
+  tally.report(state);
 }
 BENCHMARK(BM_NeighborSampler)
     ->ArgNames({"threads", "p_percent", "group"})
@@ -121,17 +115,63 @@ BENCHMARK(BM_NeighborSampler)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
-void BM_Plan(benchmark::State& state) {
-  const auto group = static_cast<std::int32_t>(state.range(0));
-  std::int32_t epoch = 0;
-  for (auto _ : state) {
-    const Plan plan =
-        make_plan(world().roots, world().communities, {.mix = 1, .group = group, .epoch = epoch++});
-    KITH_CHECK(plan.roots().size() == world().roots.size(), InvalidArgument, "bench: roots got lost");
-  }
-  state.SetItemsProcessed(state.iterations() * kNumNodes);
+/// One thread, random roots, uniform. Arguments: millions of edges, 50 to a node.
+void BM_GraphSize(benchmark::State& state) {
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 1);
+  const EdgeOffset num_edges = state.range(0) * kMillion;
+  const CommunityGraph& graph = world(static_cast<NodeId>(num_edges / kMeanDegree), num_edges);
+  const Plan plan = make_plan(graph.nodes, graph.communities, {.mix = 1, .seed = kSeed});
+  const SamplerOptions options{.p_intra = 0.5, .seed = kSeed};
+  verify(graph, options, plan[0]);
+  const NeighborSampler sampler(graph.graph.view(), graph.communities, options);
+  Tally tally;
+  for (auto _ : state) tally.sample(sampler, plan);
+  tally.report(state);
 }
-BENCHMARK(BM_Plan)->ArgName("group")->Arg(0)->Arg(4)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_GraphSize)
+    ->ArgName("million_edges")
+    ->Arg(1)
+    ->Arg(5)
+    ->Arg(10)
+    ->Arg(25)
+    ->Arg(50)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+/// A biased draw against a uniform one, one thread, random roots: every iteration samples one batch with each,
+/// in turns. Argument: 1000 * p_intra. 501 draws nearly as 500 does and takes the biased path, so that only the
+/// cost of the path differs; a larger bias also reaches fewer nodes. `ratio` is the median over the pairs.
+void BM_BiasedAgainstUniform(benchmark::State& state) {
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 1);
+  const CommunityGraph& graph = world();
+  const Plan plan = make_plan(graph.nodes, graph.communities, {.mix = 1, .seed = kSeed});
+  const SamplerOptions uniform_options{.p_intra = 0.5, .seed = kSeed};
+  SamplerOptions biased_options = uniform_options;
+  biased_options.p_intra = static_cast<double>(state.range(0)) / 1000;
+  verify(graph, biased_options, plan[0]);
+  const NeighborSampler uniform(graph.graph.view(), graph.communities, uniform_options);
+  const NeighborSampler biased(graph.graph.view(), graph.communities, biased_options);
+  Tally uniform_tally, biased_tally;
+  for (auto _ : state) {
+    uniform_tally.sample(uniform, plan);
+    biased_tally.sample(biased, plan);
+  }
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < biased_tally.ns_per_edge.size(); ++i) {
+    ratios.push_back(biased_tally.ns_per_edge[i] / uniform_tally.ns_per_edge[i]);
+  }
+  biased_tally.report(state);
+  state.counters["uniform_ns_per_edge"] = median(uniform_tally.ns_per_edge);
+  state.counters["ratio"] = median(ratios);
+}
+BENCHMARK(BM_BiasedAgainstUniform)
+    ->ArgName("p_permille")
+    ->Arg(501)
+    ->Arg(700)
+    ->Arg(900)
+    ->Arg(990)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace kith
