@@ -22,9 +22,15 @@ import machine
 
 ROWS: list[dict] = [
     *({"mix": mix, "p_intra": p} for mix in (0, 0.125, 0.25, 0.5, 1) for p in (0.5, 0.7, 0.9, 1)),
-    *({"group": group, "p_intra": p} for group in (1, 4, 16, 64) for p in (0.5, 0.9)),
+    *({"group": group, "p_intra": p} for group in (1, 4, 16, 64) for p in (0.5, 0.9, 1)),
+    {"sampler": "labor", "mix": 1, "p_intra": 0.5},
+    {"sampler": "labor", "mix": 0.125, "p_intra": 0.9},
+    *({"dependency": k, "mix": 1, "p_intra": 0.5} for k in (8, 64)),
+    *({"sampler": "labor", "dependency": k, "mix": 1, "p_intra": 0.5} for k in (8, 64)),
+    *({"sampler": "cluster", "group": q} for q in (1, 4, 16)),
+    {"unbiased": True, "mix": 0.125, "p_intra": 0.9},
 ]
-COLUMNS = ("roots", "input_nodes", "edges", "label_entropy_bits", "communities")
+COLUMNS = ("roots", "input_nodes", "reused_input_nodes", "edges", "label_entropy_bits", "communities")
 
 
 def stats_of(loader: kith.NeighborLoader) -> Iterator[dict]:

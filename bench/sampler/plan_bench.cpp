@@ -15,19 +15,21 @@ namespace {
 constexpr NodeId kNumNodes = 1'000'000;
 constexpr std::uint64_t kSeed = 1;
 
-struct Mixing {
+struct NamedPlan {
   const char* name;
   PlanOptions options;
 };
 
-/// A new way of mixing is one line more.
-std::vector<Mixing> mixings() {
+/// A new way of ordering is one line more.
+std::vector<NamedPlan> plans() {
   using enum BatchOrder::Kind;
   return {{"as_stored", {.is_shuffled = false}},
           {"mix_1", {.mix = 1}},
           {"mix_0.5", {.mix = 0.5}},
           {"mix_0.125", {.mix = 0.125}},
           {"mix_0", {.mix = 0}},
+          {"balanced_0.125", {.mix = 0.125, .mixing = Mixing::balanced}},
+          {"leaky_0.125", {.mix = 0.125, .mixing = Mixing::leaky}},
           {"group_1", {.group = 1}},
           {"group_16", {.group = 16}},
           {"group_64", {.group = 64}},
@@ -62,8 +64,8 @@ void BM_Plan(benchmark::State& state, PlanOptions options) {
 }  // namespace kith
 
 int main(int argc, char** argv) {
-  for (const kith::Mixing& mixing : kith::mixings()) {
-    benchmark::RegisterBenchmark((std::string("BM_Plan/") + mixing.name).c_str(), kith::BM_Plan, mixing.options)
+  for (const kith::NamedPlan& plan : kith::plans()) {
+    benchmark::RegisterBenchmark((std::string("BM_Plan/") + plan.name).c_str(), kith::BM_Plan, plan.options)
         ->Unit(benchmark::kMillisecond);
   }
   benchmark::Initialize(&argc, argv);
