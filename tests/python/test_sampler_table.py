@@ -50,5 +50,5 @@ def test_the_table_refuses_counts_that_cannot_be():
 
 
 def test_a_graph_with_too_few_roots_is_an_error(file, tmp_path):
-    with pytest.raises(ValueError, match="training nodes"):
+    with pytest.raises(ValueError, match="too small for one full batch of mix 0"):
         sampler_table.main([str(file), "-o", str(tmp_path)])
