@@ -154,11 +154,13 @@ def main():
     parser.add_argument("-o", "--output", help="JSON file to write")
     parser.add_argument("--fanout", type=numbers, default=[15, 10, 5])
     parser.add_argument("--batch-size", type=int, default=1024)
+    parser.add_argument("--roots", type=int, help="use no more than so many of the training nodes")
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--runs", type=int, default=5)
     args = parser.parse_args()
 
     data = load(args.graph)
+    data.train_mask &= data.train_mask.cumsum(0) <= (args.roots or data.num_nodes)
     print(f"{args.graph}: {data}, fanout {args.fanout}, batch size {args.batch_size}", file=sys.stderr)
     rows = []
     if torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE:
@@ -176,7 +178,7 @@ def main():
     if args.output:
         report = {
             "options": vars(args),
-            "machine": {"cpu": platform.machine(), "cores": os.cpu_count()},
+            "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
             "versions": versions(),
             "rows": rows,
             "overhead": share,
