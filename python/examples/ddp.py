@@ -96,7 +96,10 @@ def main() -> None:
     model = DistributedDataParallel(SAGE(data.num_features, 64, data.num_classes))
     train(model, loader, store, arguments.epochs)
     if store is not None:
-        print(f"rank {dist.get_rank()}: {store.bytes_received} bytes received, rows {store.rows}", flush=True)
+        moved = torch.tensor([store.bytes_received, store.rows["remote"], sum(store.rows.values())])
+        dist.all_reduce(moved)
+        if dist.get_rank() == 0:
+            print(f"{moved[0]} bytes received, {moved[1]} of {moved[2]} rows from another rank", flush=True)
     dist.destroy_process_group()
 
 

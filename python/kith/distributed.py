@@ -128,11 +128,11 @@ def split_communities(offsets: npt.ArrayLike, num_parts: int) -> npt.NDArray[np.
 
 
 def count_accesses(loader: Any) -> npt.NDArray[np.int64]:
-    """[num_nodes] how often the batches of one epoch of `loader` ask for each node of its dataset.
+    """[num_nodes] how often the batches of one epoch of `loader`, over a kith.Dataset, ask for each node.
 
     Draws the epoch, so it moves the loader on as an iteration does.
     """
-    counts = np.zeros(loader.data.num_nodes, np.int64)
+    counts = np.zeros(loader.dataset.num_nodes, np.int64)
     for batch in loader:
         counts[np.asarray(batch.n_id)] += 1  # a batch has each node once
     return counts
