@@ -100,6 +100,7 @@ def main() -> None:
         dist.all_reduce(moved)
         if dist.get_rank() == 0:
             print(f"{moved[0]} bytes received, {moved[1]} of {moved[2]} rows from another rank", flush=True)
+    dist.barrier()
     dist.destroy_process_group()
 
 

@@ -116,6 +116,7 @@ def main():
         rank, dist.get_world_size()
     )
     (Path(sys.argv[2]) / f"{rank}.json").write_text(json.dumps(result))
+    dist.barrier()
     dist.destroy_process_group()
 
 
