@@ -90,11 +90,12 @@ class ChosenSet {
   std::size_t mask_ = 0;
 };
 
+constexpr std::int32_t kMaxScan = 64;  ///< up to here looking through the chosen ones is fastest
+
 /// Writes `count` distinct values of [0, range) to `out`, every subset equally likely (Floyd, CACM 30(9),
 /// 1987).
 inline void draw_subset(std::int32_t range, std::int32_t count, Rng& rng, ChosenSet& chosen,
                         std::int32_t* out) {
-  constexpr std::int32_t kMaxScan = 64;
   if (count == range) {
     for (std::int32_t i = 0; i < count; ++i) out[i] = i;
   } else if (count <= kMaxScan) {
@@ -146,9 +147,7 @@ class Drawer {
     if (rule_.fanout < 0 && count == row.degree) {
       for (std::int32_t i = 0; i < count; ++i) out[i] = i;
     } else if (row.is_split() && (rule_.is_unbiased || !(rule_.is_uniform() || rule_.is_intra_only()))) {
-      const std::int32_t num_inside = draw_num_inside(row, count, rng);
-      draw_class(row, RowClass::inside(row), num_inside, rng, out);
-      draw_class(row, RowClass::outside(row), count - num_inside, rng, out + num_inside);
+      draw_split(row, draw_num_inside(row, count, rng), count, rng, out);
     } else {
       const bool is_inside = row.is_split() && rule_.is_intra_only();
       draw_class(row, is_inside ? RowClass::inside(row) : RowClass::all(row), count, rng, out);
@@ -189,16 +188,39 @@ class Drawer {
   std::int32_t draw_num_inside(const DrawRow& row, std::int32_t count, Rng& rng) const {
     if (rule_.is_intra_only()) return count - 1;  // unbiased: one draw goes outside
     std::uint64_t inside = static_cast<std::uint64_t>(row.num_intra) * rule_.intra_weight;
-    std::uint64_t outside = static_cast<std::uint64_t>(row.num_outside()) * outside_weight();
+    std::uint64_t total = inside + static_cast<std::uint64_t>(row.num_outside()) * outside_weight();
+    // What a draw takes away; nothing with replacement.
+    const std::uint64_t taken_inside = rule_.with_replacement ? 0 : rule_.intra_weight;
+    const std::uint64_t taken_outside = rule_.with_replacement ? 0 : outside_weight();
     std::int32_t num_inside = 0;
     for (std::int32_t i = 0; i < count; ++i) {
-      const bool is_inside = rng.chance(inside, inside + outside);
+      const bool is_inside = rng.chance(inside, total);
       num_inside += is_inside ? 1 : 0;
-      if (rule_.with_replacement) continue;
-      inside -= is_inside ? rule_.intra_weight : 0;
-      outside -= is_inside ? 0 : outside_weight();
+      inside -= is_inside ? taken_inside : 0;
+      total -= is_inside ? taken_inside : taken_outside;
     }
     return rule_.is_unbiased && count > 1 ? std::clamp(num_inside, 1, count - 1) : num_inside;
+  }
+
+  /// Members of both classes. The usual case is one loop, whose length and branches do not depend on the
+  /// classes: a processor that mispredicts them at every node is a third slower.
+  void draw_split(const DrawRow& row, std::int32_t num_inside, std::int32_t count, Rng& rng,
+                  std::int32_t* out) {
+    const RowClass inside = RowClass::inside(row), outside = RowClass::outside(row);
+    if (rule_.is_shared || rule_.with_replacement || count > kMaxScan) {
+      draw_class(row, inside, num_inside, rng, out);
+      return draw_class(row, outside, count - num_inside, rng, out + num_inside);
+    }
+    // draw_subset for either class; positions of the two never meet, so each is compared with all.
+    for (std::int32_t i = 0; i < count; ++i) {
+      const bool is_inside = i < num_inside;
+      const std::int32_t last = (is_inside ? inside.size - num_inside : outside.size - count) + i;
+      const auto drawn = static_cast<std::int32_t>(rng.bounded32(static_cast<std::uint32_t>(last) + 1));
+      const std::int32_t position = is_inside ? inside[drawn] : outside[drawn];
+      bool is_taken = false;
+      for (std::int32_t j = 0; j < i; ++j) is_taken |= out[j] == position;
+      out[i] = is_taken ? (is_inside ? inside[last] : outside[last]) : position;
+    }
   }
 
   void draw_class(const DrawRow& row, const RowClass& members, std::int32_t count, Rng& rng,

@@ -55,17 +55,12 @@ class Rng {
   }
 
   /// True with probability share / total, exactly; 0 <= share <= total < 2^62, total > 0. Compares a uniform
-  /// real, read 32 bits at a time, with the quotient: nearly always one word.
+  /// real, read 16 bits at a time, with the quotient: nearly always half a word.
   bool chance(std::uint64_t share, std::uint64_t total) {
     assert(total > 0 && share <= total);
-    Uint128 rest = share;
-    while (true) {
-      rest <<= 32;  // the quotient in units of the present word's last place, times total
-      const Uint128 low = static_cast<Uint128>(next32()) * total;
-      if (low + total <= rest) return true;
-      if (low >= rest) return false;
-      rest -= low;
-    }
+    if (total >> 48 == 0) [[likely]]
+      return is_below<std::uint64_t>(share, total);
+    return is_below<Uint128>(share, total);
   }
 
   /// The same as bounded32 for 64-bit bounds.
@@ -83,10 +78,33 @@ class Rng {
   __extension__ using Uint128 = unsigned __int128;
   static constexpr unsigned kWords = 4;
 
+  /// Half a word; the other half is kept for the next call.
+  std::uint32_t next16() {
+    has_half_ = !has_half_;
+    if (!has_half_) return half_ >> 16;
+    half_ = next32();
+    return half_ & 0xFFFF;
+  }
+
+  /// Whether a uniform real is below share / total. Without a branch that depends on the answer.
+  template <typename Wide>
+  bool is_below(Wide share, Wide total) {
+    while (true) {
+      share <<= 16;  // the quotient in units of the present digit's last place, times total
+      const Wide low = static_cast<Wide>(next16()) * total;
+      const bool is_tie = (low < share) & (share - low < total);
+      if (!is_tie) [[likely]]
+        return low < share;
+      share -= low;
+    }
+  }
+
   r123::Philox4x32::key_type key_;
   r123::Philox4x32::ctr_type counter_;
   r123::Philox4x32::ctr_type block_{};
   unsigned next_ = kWords;
+  std::uint32_t half_ = 0;  ///< the word that next16 reads
+  bool has_half_ = false;   ///< its upper half is still to come
 };
 
 /// The streams of all nodes for one purpose: stream(node) draws as node does.

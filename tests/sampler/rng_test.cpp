@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 #include <vector>
 
@@ -99,6 +100,45 @@ TEST(Rng, ABoundOfOneIsZero) {
     ASSERT_EQ(rng.bounded32(1), 0U);
     ASSERT_EQ(rng.bounded64(1), 0U);
   }
+}
+
+TEST(Rng, ChanceHasTheSaidProbabilityForSmallAndLargeTotals) {
+  struct Case {
+    std::uint64_t share, total;
+  };
+  const std::uint64_t large = std::uint64_t{1} << 60;  // past 64-bit products
+  for (const Case& c : {Case{1, 3}, Case{2, 3}, Case{1, 65'537}, Case{65'536, 65'537}, Case{large / 3, large},
+                        Case{large / 3 * 2 / 65'536, large / 65'536}}) {
+    Rng rng(5, 0, 0, 0, std::uint8_t{0});
+    constexpr int kTrials = 200'000;
+    std::int64_t hits = 0;
+    for (int i = 0; i < kTrials; ++i) hits += rng.chance(c.share, c.total) ? 1 : 0;
+    const double p = static_cast<double>(c.share) / static_cast<double>(c.total);
+    const double z = (static_cast<double>(hits) - kTrials * p) / std::sqrt(kTrials * p * (1 - p));
+    EXPECT_LT(std::abs(z), 4) << c.share << " of " << c.total;
+  }
+}
+
+TEST(Rng, ChanceIsCertainAtItsEnds) {
+  Rng rng(6, 0, 0, 0, std::uint8_t{0});
+  for (const std::uint64_t total : {std::uint64_t{1}, std::uint64_t{65'536}, std::uint64_t{1} << 61}) {
+    for (int i = 0; i < 1000; ++i) {
+      ASSERT_FALSE(rng.chance(0, total));
+      ASSERT_TRUE(rng.chance(total, total));
+    }
+  }
+}
+
+// The first 16 bits decide unless they tie: then, and only then, another 16 are read.
+TEST(Rng, ChanceReadsOnWhereTheFirstDigitTies) {
+  // 1 / (3 * 2^16): true needs a first digit of 0, and of those a third.
+  Rng rng(7, 0, 0, 0, std::uint8_t{0});
+  const std::uint64_t total = 3 * 65'536;
+  std::int64_t hits = 0;
+  constexpr int kTrials = 20'000'000;
+  for (int i = 0; i < kTrials; ++i) hits += rng.chance(1, total) ? 1 : 0;
+  const double mean = static_cast<double>(kTrials) / static_cast<double>(total);  // 102
+  EXPECT_LT(std::abs(static_cast<double>(hits) - mean), 4 * std::sqrt(mean));
 }
 
 TEST(Shuffle, GivesEveryOrderOfFourTheSameChance) {
