@@ -12,6 +12,7 @@
 
 #include "bench/sampler/community_graph.h"
 #include "graph/errors.h"
+#include "sampler/locality_meter.h"
 #include "sampler/neighbor_sampler.h"
 #include "sampler/plan.h"
 
@@ -164,6 +165,28 @@ void BM_BiasedAgainstUniform(benchmark::State& state) {
   state.counters["uniform_ns_per_edge"] = median(uniform_tally.ns_per_edge);
   state.counters["ratio"] = median(ratios);
 }
+/// The accounts of random batches, rows of 100 floats; beside the time that it takes to draw such a batch.
+void BM_LocalityMeter(benchmark::State& state) {
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 1);
+  const CommunityGraph& graph = world();
+  const Plan plan = make_plan(graph.nodes, graph.communities, {.mix = 1, .seed = kSeed});
+  const NeighborSampler sampler(graph.graph.view(), graph.communities, {.p_intra = 0.5, .seed = kSeed});
+  std::vector<MiniBatch> batches;
+  for (std::size_t i = 0; i < 8; ++i) batches.push_back(sampler.sample(plan[i], 0, static_cast<std::int64_t>(i)));
+  LocalityMeter meter(graph.graph.num_nodes(), 400);
+  std::size_t next = 0;
+  std::int64_t num_nodes = 0;
+  for (auto _ : state) {
+    const MiniBatch& batch = batches[next++ % batches.size()];
+    BatchStats stats;
+    meter.add(std::span<const NodeId>(batch.input_nodes), stats);
+    KITH_CHECK(stats.pages > 0, InvalidArgument, "bench: a batch touched no page");
+    num_nodes += static_cast<std::int64_t>(batch.input_nodes.size());
+  }
+  state.SetItemsProcessed(num_nodes);
+}
+BENCHMARK(BM_LocalityMeter)->Unit(benchmark::kMillisecond);
+
 BENCHMARK(BM_BiasedAgainstUniform)
     ->ArgName("p_permille")
     ->Arg(501)
