@@ -172,7 +172,8 @@ void BM_LocalityMeter(benchmark::State& state) {
   const Plan plan = make_plan(graph.nodes, graph.communities, {.mix = 1, .seed = kSeed});
   const NeighborSampler sampler(graph.graph.view(), graph.communities, {.p_intra = 0.5, .seed = kSeed});
   std::vector<MiniBatch> batches;
-  for (std::size_t i = 0; i < 8; ++i) batches.push_back(sampler.sample(plan[i], 0, static_cast<std::int64_t>(i)));
+  for (std::size_t i = 0; i < 8; ++i)
+    batches.push_back(sampler.sample(plan[i], 0, static_cast<std::int64_t>(i)));
   LocalityMeter meter(graph.graph.num_nodes(), 400);
   std::size_t next = 0;
   std::int64_t num_nodes = 0;
