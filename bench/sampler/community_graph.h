@@ -34,7 +34,8 @@ inline CommunityGraph make_community_graph(NodeId num_nodes, EdgeOffset num_edge
   std::vector<NodeId> neighbors;
   neighbors.reserve(static_cast<std::size_t>(num_edges + num_nodes));
   for (NodeId v = 0; v < num_nodes; ++v) {
-    const auto degree = static_cast<EdgeOffset>(std::lround(weights[v] / total * static_cast<double>(num_edges)));
+    const auto degree =
+        static_cast<EdgeOffset>(std::lround(weights[v] / total * static_cast<double>(num_edges)));
     const NodeId home = v / kCommunitySize * kCommunitySize;
     for (EdgeOffset i = 0; i < degree; ++i) {
       const bool is_inside = bits() % 100 < 80;
