@@ -14,6 +14,8 @@ different batches (every operator here releases the interpreter lock while it sa
 `operator` is the bare call of PyG's operator; `engine` is the time inside Kith for the same; `loader` is the
 time until a batch of arrays is there in Python: edge_index, node ids, edge ids. PyG's loader has no features
 to gather, and neither has Kith's. Figures are medians over the repetitions, with the smallest and largest.
+`CPU` is the share of the time in which the cores worked for the bench: below 0.9 other work had them too, and
+only the ratios count.
 """
 
 import argparse
@@ -23,6 +25,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -73,7 +76,7 @@ def measure_fanouts(graph, fanouts: list[int], threads: int, settings: argparse.
         for name, contender in contenders.available().items()
     }
     work = {name: {"edges": 0, "nodes": 0, "batches": 0} for name in streams}
-    rates: dict[str, dict[str, list[float]]] = {name: {"edges": [], "roots": []} for name in streams}
+    rates = {name: {"edges": [], "roots": [], "cpu": []} for name in streams}
     names = list(streams)
 
     def take(stream) -> list:
@@ -85,7 +88,9 @@ def measure_fanouts(graph, fanouts: list[int], threads: int, settings: argparse.
         for repetition in range(settings.repetitions):
             turn = repetition % len(names)
             for name in names[turn:] + names[:turn]:
+                start, start_cpu = time.perf_counter(), time.process_time()
                 done = [item for part in pool.map(take, streams[name]) for item in part]
+                share = (time.process_time() - start_cpu) / (time.perf_counter() - start) / threads
                 edges = sum(item.edges for item in done)
                 seconds = sum(item.seconds for item in done) / threads
                 work[name]["edges"] += edges
@@ -93,6 +98,7 @@ def measure_fanouts(graph, fanouts: list[int], threads: int, settings: argparse.
                 work[name]["batches"] += len(done)
                 rates[name]["edges"].append(edges / seconds)
                 rates[name]["roots"].append(len(done) * settings.batch_size / seconds)
+                rates[name]["cpu"].append(share)
     rows = [
         {
             "contender": name,
@@ -102,6 +108,7 @@ def measure_fanouts(graph, fanouts: list[int], threads: int, settings: argparse.
             "nodes_per_batch": work[name]["nodes"] / work[name]["batches"],
             "edges_per_second": spread(rates[name]["edges"]),
             "roots_per_second": spread(rates[name]["roots"]),
+            "cpu_share": spread(rates[name]["cpu"]),
         }
         for name in names
     ]
@@ -154,8 +161,8 @@ def start_child(threads: int, arguments: list[str]) -> dict:
 
 
 def print_rows(rows: list[dict]) -> None:
-    print("| fanouts | threads | contender | edges, nodes | M edges/s (min..max) | k roots/s | of Kith's |")
-    print("|---|---|---|---|---|---|---|")
+    print("| fanouts | threads | contender | edges, nodes | M edges/s (range) | k roots/s | of Kith's | CPU |")
+    print("|---|---|---|---|---|---|---|---|")
     reference = {
         (str(row["fanouts"]), row["threads"], row["contender"].split()[-1]): row["edges_per_second"]["median"]
         for row in rows
@@ -169,7 +176,8 @@ def print_rows(rows: list[dict]) -> None:
             f"| {row['fanouts']} | {row['threads']} | {row['contender']} "
             f"| {row['edges_per_batch']:,.0f}, {row['nodes_per_batch']:,.0f} "
             f"| {edges['median'] / 1e6:.2f} ({edges['min'] / 1e6:.2f}..{edges['max'] / 1e6:.2f}) "
-            f"| {row['roots_per_second']['median'] / 1e3:.1f} | {share:.3f} |"
+            f"| {row['roots_per_second']['median'] / 1e3:.1f} | {share:.3f} "
+            f"| {row['cpu_share']['median']:.2f} |"
         )
 
 

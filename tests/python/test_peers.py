@@ -56,3 +56,4 @@ def test_contenders_agree_on_a_small_graph(data, tmp_path):
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
     assert [row["contender"] for row in rows][-2:] == ["Kith engine", "Kith loader"]
     assert all(np.isfinite(row["edges_per_second"]["median"]) for row in rows)
+    assert all(0 < row["cpu_share"]["median"] < 1.1 for row in rows)
