@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "graph/huge_pages.h"
 
 namespace kith {
 namespace {
@@ -52,6 +53,8 @@ void check_csr(CsrView graph, const char* who) {
 CsrGraph::CsrGraph(std::vector<EdgeOffset> offsets, std::vector<NodeId> neighbors, const char* who)
     : offsets_(std::move(offsets)), neighbors_(std::move(neighbors)) {
   check_csr(view(), who);
+  use_huge_pages(std::span(std::as_const(offsets_)));
+  use_huge_pages(std::span(std::as_const(neighbors_)));
 }
 
 }  // namespace kith

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "graph/huge_pages.h"
 #include "sampler/draw.h"
 #include "sampler/rng.h"
 #include "sampler/scratch.h"
@@ -193,6 +194,7 @@ NeighborSampler::NeighborSampler(CsrView graph, const Communities& communities, 
   KITH_CHECK(communities.num_nodes() == graph.num_nodes(), InvalidArgument, "NeighborSampler: the graph has ",
              graph.num_nodes(), " nodes, the communities cover ", communities.num_nodes());
   intra_.resize(static_cast<std::size_t>(graph.num_nodes()));
+  use_huge_pages(std::span(std::as_const(intra_)));
   tbb::parallel_for(tbb::blocked_range<NodeId>(0, graph.num_nodes(), 4096), [&](const auto& nodes) {
     for (NodeId v = nodes.begin(); v < nodes.end(); ++v) {
       KITH_CHECK(graph.offsets[v + 1] - graph.offsets[v] <= std::numeric_limits<std::int32_t>::max(),

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph/errors.h"
+#include "graph/huge_pages.h"
 #include "graph/types.h"
 #include "sampler/draw.h"
 
@@ -27,7 +28,11 @@ class LocalIds {
 
   /// Forgets the batch before.
   void begin_batch(NodeId num_nodes) {
-    marks_.resize(static_cast<std::size_t>(num_nodes));
+    if (marks_.size() != static_cast<std::size_t>(num_nodes)) {
+      marks_.assign(static_cast<std::size_t>(num_nodes), Mark{});
+      use_huge_pages(std::span(std::as_const(marks_)));
+      stamp_ = 0;
+    }
     if (stamp_ == std::numeric_limits<std::int32_t>::max()) {
       std::fill(marks_.begin(), marks_.end(), Mark{});
       stamp_ = 0;
