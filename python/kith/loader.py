@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +52,13 @@ class Blocks:
     def __len__(self) -> int:
         return len(self._edges)
 
-    def __getitem__(self, index: int) -> Block:
+    @overload
+    def __getitem__(self, index: int) -> Block: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Block]: ...
+    def __getitem__(self, index: int | slice) -> Block | list[Block]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
         hop = len(self) - 1 - range(len(self))[index]
         num_dst, num_src = self._nodes[hop], self._nodes[hop + 1]
         return Block(num_dst, num_src, self.indptr[: num_dst + 1], self.indices[: self._edges[hop]])

@@ -68,6 +68,7 @@ def test_num_sampled_counts_hops(data, loader):
 def test_blocks_are_the_hops_outermost_first(loader):
     batch = next(iter(loader))
     outer, inner = batch.blocks
+    assert [block.num_dst for block in batch.blocks[::-1]] == [inner.num_dst, outer.num_dst]
     assert outer.num_src == batch.num_nodes
     assert outer.num_dst == inner.num_src == sum(batch.num_sampled_nodes[:2])
     assert inner.num_dst == batch.batch_size
