@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <charconv>
+#include <numeric>
 #include <utility>
 
 #include "graph/errors.h"
@@ -189,6 +190,10 @@ Plan make_plan(std::span<const NodeId> roots, std::span<const Communities> level
   std::vector<std::int64_t> positions;
   std::vector<std::int64_t> bounds = {0};
   std::vector<std::int64_t> ids;
+  const std::int64_t num_roots =
+      std::accumulate(cuts.all.begin(), cuts.all.end(), std::int64_t{0},
+                      [](std::int64_t sum, const Cut& cut) { return sum + cut.end - cut.begin; });
+  positions.reserve(static_cast<std::size_t>(num_roots));
   for (const Cut& cut : cuts.all) {
     positions.insert(positions.end(), order.positions.begin() + cut.begin, order.positions.begin() + cut.end);
     bounds.push_back(static_cast<std::int64_t>(positions.size()));
