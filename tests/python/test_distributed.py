@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT, kith_environment
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
-# A rank aborts ("terminate called without an active exception") in about one of forty runs; whether that is gloo
-# at exit or Kith is not known yet, so these do not decide over other changes.
+# A rank aborts ("terminate called without an active exception") in about one of forty runs. Whether that is
+# gloo at exit or Kith is not known yet, so these do not decide over other changes.
 needs_ranks = pytest.mark.skipif(
     os.environ.get("KITH_TEST_DISTRIBUTED") != "1",
     reason="tests of several processes run with KITH_TEST_DISTRIBUTED=1: a rank aborts once in forty runs",
