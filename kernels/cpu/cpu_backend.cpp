@@ -12,6 +12,7 @@
 #include "kernels/cpu/dropout.h"
 #include "kernels/cpu/edge_ops.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/recurrent.h"
 #include "kernels/cpu/training.h"
 
 namespace kith::cpu {
@@ -90,6 +91,13 @@ void check_argmax(const char* who, std::size_t size, const Tensor& out) {
 void check_rate(const char* who, const Dropout& dropout) {
   KITH_CHECK(dropout.rate >= 0 && dropout.rate < 1, InvalidArgument, who, ": rate must be in [0, 1), got ",
              dropout.rate);
+}
+
+void check_ids(const char* who, std::span<const std::int32_t> ids, std::int64_t num_rows) {
+  for (const std::int32_t id : ids) {
+    KITH_CHECK(id >= 0 && id < num_rows, InvalidArgument, who, ": ids must be in [0, ", num_rows, "), got ",
+               id);
+  }
 }
 
 }  // namespace
@@ -312,6 +320,43 @@ LossResult CpuBackend::softmax_cross_entropy(const Tensor& logits, std::span<con
                label);
   }
   return cpu::softmax_cross_entropy(logits, labels, gradient);
+}
+
+void CpuBackend::embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) {
+  check_shape("embed", "out", out, static_cast<std::int64_t>(ids.size()), table.cols(), table.scalar());
+  check_ids("embed", ids, table.rows());
+  cpu::embed(table, ids, out);
+}
+
+void CpuBackend::embed_backward(std::span<const std::int32_t> ids, const Tensor& grad_out, Tensor& grad_table) {
+  check_shape("embed_backward", "grad_out", grad_out, static_cast<std::int64_t>(ids.size()), grad_table.cols(),
+              grad_table.scalar());
+  check_ids("embed_backward", ids, grad_table.rows());
+  cpu::embed_backward(ids, grad_out, grad_table);
+}
+
+void CpuBackend::lstm_cell(Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden) {
+  check_shape("lstm_cell", "gates", gates, cell.rows(), 4 * cell.cols(), cell.scalar());
+  check_same("lstm_cell", "previous_cell", previous_cell, cell);
+  check_same("lstm_cell", "hidden", hidden, cell);
+  cpu::lstm_cell(gates, previous_cell, cell, hidden);
+}
+
+void CpuBackend::lstm_cell_backward(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell,
+                                    const Tensor& grad_hidden, Tensor& grad_cell, Tensor& grad_gates) {
+  check_shape("lstm_cell_backward", "gates", gates, cell.rows(), 4 * cell.cols(), cell.scalar());
+  check_same("lstm_cell_backward", "previous_cell", previous_cell, cell);
+  check_same("lstm_cell_backward", "grad_hidden", grad_hidden, cell);
+  check_same("lstm_cell_backward", "grad_cell", grad_cell, cell);
+  check_same("lstm_cell_backward", "grad_gates", grad_gates, gates);
+  cpu::lstm_cell_backward(
+      {.gates = gates, .previous_cell = previous_cell, .cell = cell, .grad_hidden = grad_hidden}, grad_cell,
+      grad_gates);
+}
+
+double CpuBackend::clip_gradients(std::span<Tensor* const> gradients, double max_norm) {
+  KITH_CHECK(max_norm > 0, InvalidArgument, "clip_gradients: max_norm must be > 0, got ", max_norm);
+  return cpu::clip_gradients(gradients, max_norm);
 }
 
 void CpuBackend::adam(std::span<const AdamParameter> parameters, const AdamOptions& options,
