@@ -1,0 +1,124 @@
+#include "train/staging/replacement.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "graph/errors.h"
+#include "train/staging/item_list.h"
+
+namespace kith {
+namespace {
+
+std::int64_t checked(std::int64_t capacity) {
+  KITH_CHECK(capacity >= 0, InvalidArgument, "staging: a cache must have 0 items or more, got ", capacity);
+  return capacity;
+}
+
+class NoReplacement final : public Replacement {
+ public:
+  void serve(const Request& request, Changes& changes) override {
+    changes.clear();
+    changes.missed.assign(request.items.begin(), request.items.end());
+  }
+  bool holds(Item) const override { return false; }
+};
+
+class Lru final : public Replacement {
+ public:
+  Lru(Item num_items, std::int64_t capacity) : list_(num_items), capacity_(checked(capacity)) {}
+
+  void serve(const Request& request, Changes& changes) override {
+    changes.clear();
+    for (const Item item : request.items) {
+      if (!list_.has(item)) {
+        changes.missed.push_back(item);
+        continue;
+      }
+      list_.remove(item);
+      list_.push_front(item);
+    }
+    // Of more misses than fit, the later ones push out the earlier ones.
+    const auto kept = std::min(static_cast<std::int64_t>(changes.missed.size()), capacity_);
+    changes.admitted.assign(changes.missed.end() - kept, changes.missed.end());
+    while (list_.size() + kept > capacity_) {
+      changes.evicted.push_back(list_.back());
+      list_.remove(list_.back());
+    }
+    for (const Item item : changes.admitted) list_.push_front(item);
+  }
+
+  bool holds(Item item) const override { return list_.has(item); }
+
+ private:
+  ItemList list_;  ///< most recent first
+  std::int64_t capacity_;
+};
+
+class Sieve final : public Replacement {
+ public:
+  Sieve(Item num_items, std::int64_t capacity)
+      : queue_(num_items),
+        capacity_(checked(capacity)),
+        is_visited_(static_cast<std::size_t>(num_items)),
+        hand_(queue_.end()) {}
+
+  void serve(const Request& request, Changes& changes) override {
+    changes.clear();
+    for (const Item item : request.items) {
+      if (queue_.has(item)) {
+        is_visited_[item] = true;
+      } else {
+        changes.missed.push_back(item);
+      }
+    }
+    if (capacity_ == 0) return;
+    std::vector<Item> gone;
+    for (const Item item : changes.missed) {
+      if (queue_.size() == capacity_) gone.push_back(evict());
+      is_visited_[item] = false;
+      queue_.push_front(item);
+    }
+    for (const Item item : changes.missed) {
+      if (queue_.has(item)) changes.admitted.push_back(item);
+    }
+    // What was evicted is either from before the batch, or a miss that the batch itself pushed out again.
+    std::vector<Item> missed = changes.missed;
+    std::sort(missed.begin(), missed.end());
+    for (const Item item : gone) {
+      if (!std::binary_search(missed.begin(), missed.end(), item)) changes.evicted.push_back(item);
+    }
+  }
+
+  bool holds(Item item) const override { return queue_.has(item); }
+
+ private:
+  Item evict() {
+    Item item = hand_ == queue_.end() ? queue_.back() : hand_;
+    while (is_visited_[item]) {
+      is_visited_[item] = false;
+      item = queue_.before(item) == queue_.end() ? queue_.back() : queue_.before(item);
+    }
+    hand_ = queue_.before(item);
+    queue_.remove(item);
+    return item;
+  }
+
+  ItemList queue_;  ///< newest first
+  std::int64_t capacity_;
+  std::vector<bool> is_visited_;
+  Item hand_;
+};
+
+}  // namespace
+
+std::unique_ptr<Replacement> make_no_replacement() { return std::make_unique<NoReplacement>(); }
+
+std::unique_ptr<Replacement> make_lru(Item num_items, std::int64_t capacity) {
+  return std::make_unique<Lru>(num_items, capacity);
+}
+
+std::unique_ptr<Replacement> make_sieve(Item num_items, std::int64_t capacity) {
+  return std::make_unique<Sieve>(num_items, capacity);
+}
+
+}  // namespace kith
