@@ -3,7 +3,6 @@
 #include <limits>
 #include <numeric>
 
-#include "graph/errors.h"
 #include "train/staging/replacement.h"
 
 namespace kith {
@@ -59,12 +58,10 @@ class Lookahead final : public Replacement {
  public:
   Lookahead(Item num_items, std::int64_t capacity, bool is_full_at_start)
       : uses_(num_items),
-        capacity_(static_cast<std::size_t>(capacity)),
+        capacity_(static_cast<std::size_t>(checked_capacity(capacity))),
         is_held_(static_cast<std::size_t>(num_items)),
         last_use_(static_cast<std::size_t>(num_items), -1),
-        is_full_at_start_(is_full_at_start) {
-    KITH_CHECK(capacity >= 0, InvalidArgument, "staging: a cache must have 0 items or more, got ", capacity);
-  }
+        is_full_at_start_(is_full_at_start) {}
 
   void reveal(std::span<const Item> items) override {
     for (const Item item : items) uses_.push(item, num_revealed_);

@@ -5,14 +5,10 @@
 
 #include "graph/errors.h"
 #include "train/staging/item_list.h"
+#include "train/staging/lru.h"
 
 namespace kith {
 namespace {
-
-std::int64_t checked(std::int64_t capacity) {
-  KITH_CHECK(capacity >= 0, InvalidArgument, "staging: a cache must have 0 items or more, got ", capacity);
-  return capacity;
-}
 
 class NoReplacement final : public Replacement {
  public:
@@ -23,42 +19,11 @@ class NoReplacement final : public Replacement {
   bool holds(Item) const override { return false; }
 };
 
-class Lru final : public Replacement {
- public:
-  Lru(Item num_items, std::int64_t capacity) : list_(num_items), capacity_(checked(capacity)) {}
-
-  void serve(const Request& request, Changes& changes) override {
-    changes.clear();
-    for (const Item item : request.items) {
-      if (!list_.has(item)) {
-        changes.missed.push_back(item);
-        continue;
-      }
-      list_.remove(item);
-      list_.push_front(item);
-    }
-    // Of more misses than fit, the later ones push out the earlier ones.
-    const auto kept = std::min(static_cast<std::int64_t>(changes.missed.size()), capacity_);
-    changes.admitted.assign(changes.missed.end() - kept, changes.missed.end());
-    while (list_.size() + kept > capacity_) {
-      changes.evicted.push_back(list_.back());
-      list_.remove(list_.back());
-    }
-    for (const Item item : changes.admitted) list_.push_front(item);
-  }
-
-  bool holds(Item item) const override { return list_.has(item); }
-
- private:
-  ItemList list_;  ///< most recent first
-  std::int64_t capacity_;
-};
-
 class Sieve final : public Replacement {
  public:
   Sieve(Item num_items, std::int64_t capacity)
       : queue_(num_items),
-        capacity_(checked(capacity)),
+        capacity_(checked_capacity(capacity)),
         is_visited_(static_cast<std::size_t>(num_items)),
         hand_(queue_.end()) {}
 
@@ -110,6 +75,11 @@ class Sieve final : public Replacement {
 };
 
 }  // namespace
+
+std::int64_t checked_capacity(std::int64_t capacity) {
+  KITH_CHECK(capacity >= 0, InvalidArgument, "staging: a cache must have 0 items or more, got ", capacity);
+  return capacity;
+}
 
 std::unique_ptr<Replacement> make_no_replacement() { return std::make_unique<NoReplacement>(); }
 

@@ -50,6 +50,9 @@ class Replacement {
   virtual bool holds(Item item) const = 0;
 };
 
+/// Returns it, or throws InvalidArgument if it is negative.
+std::int64_t checked_capacity(std::int64_t capacity);
+
 /// Never holds anything.
 std::unique_ptr<Replacement> make_no_replacement();
 
