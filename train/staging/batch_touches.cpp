@@ -5,11 +5,16 @@
 namespace kith {
 namespace {
 
+/// Units that a page covers, counted from its own beginning.
+std::size_t units_per_page(const PageGeometry& geometry, const TierSpeed& speed) {
+  return (geometry.page_bytes() + speed.row_unit - 1) / speed.row_unit;
+}
+
 /// One counter a unit of the table if a unit may hold several rows, else none.
 std::vector<std::uint32_t> unit_serials(const PageGeometry& geometry, const TierSpeed& speed) {
   if (speed.row_unit <= geometry.row_bytes()) return {};
-  const std::size_t table_bytes = static_cast<std::size_t>(geometry.num_rows()) * geometry.row_bytes();
-  return std::vector<std::uint32_t>(table_bytes / speed.row_unit + 1);
+  return std::vector<std::uint32_t>(static_cast<std::size_t>(geometry.num_pages()) *
+                                    units_per_page(geometry, speed));
 }
 
 }  // namespace
@@ -56,8 +61,10 @@ std::int64_t BatchSplitter::add_units(NodeId row, Source source) {
   const std::size_t row_bytes = geometry_.row_bytes();
   std::vector<std::uint32_t>& serials = source == Source::host ? host_units_ : disk_units_;
   if (serials.empty()) return static_cast<std::int64_t>((row_bytes + unit - 1) / unit * unit);
-  const std::size_t first = static_cast<std::size_t>(row) * row_bytes / unit;
-  const std::size_t last = ((static_cast<std::size_t>(row) + 1) * row_bytes - 1) / unit;
+  const PageId page = geometry_.page_of(row);
+  const std::size_t base = static_cast<std::size_t>(page) * units_per_page(geometry_, model_[source]);
+  const std::size_t byte = static_cast<std::size_t>(row - geometry_.first_row(page)) * row_bytes;
+  const std::size_t first = base + byte / unit, last = base + (byte + row_bytes - 1) / unit;
   std::int64_t bytes = 0;
   for (std::size_t i = first; i <= last; ++i) {
     if (std::exchange(serials[i], serial_) != serial_) bytes += static_cast<std::int64_t>(unit);

@@ -11,8 +11,8 @@ StageAccount& StageAccount::operator+=(const StageAccount& other) {
   hits += other.hits;
   stored_hits += other.stored_hits;
   isolated_rows += other.isolated_rows;
-  moved += other.moved;
-  ahead_bytes += other.ahead_bytes;
+  demand += other.demand;
+  ahead += other.ahead;
   fetch_seconds += other.fetch_seconds;
   stall_seconds += other.stall_seconds;
   return *this;
@@ -49,18 +49,17 @@ StageAccount PolicyReplay::step() {
     if (was_held_[i]) {
       account.hits += touch.rows;
     } else if (touch.is_dense) {
-      account.moved[touch.source].pages += splitter_.bytes_of(touch.page);
+      account.demand[touch.source].pages += splitter_.bytes_of(touch.page);
     } else {
-      account.moved[touch.source].rows += touch.alone_bytes;
+      account.demand[touch.source].rows += touch.alone_bytes;
       account.isolated_rows += touch.rows;
     }
   }
-  ReadBytes ahead;
-  for (const Item page : changes_.ahead) ahead[splitter_.source(page)].pages += splitter_.bytes_of(page);
-  account.fetch_seconds = read_seconds(splitter_.model(), account.moved);
-  account.stall_seconds = clock_.step(account.fetch_seconds, read_seconds(splitter_.model(), ahead));
-  account.ahead_bytes = ahead.total();
-  account.moved += ahead;
+  for (const Item page : changes_.ahead) {
+    account.ahead[splitter_.source(page)].pages += splitter_.bytes_of(page);
+  }
+  account.fetch_seconds = read_seconds(splitter_.model(), account.demand);
+  account.stall_seconds = clock_.step(account.fetch_seconds, read_seconds(splitter_.model(), account.ahead));
   return account;
 }
 

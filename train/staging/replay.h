@@ -20,37 +20,48 @@ struct StageAccount {
   std::int64_t hits = 0;           ///< of them, in the fast tier when the batch was known
   std::int64_t stored_hits = 0;    ///< of the hits, those in the row store
   std::int64_t isolated_rows = 0;  ///< of the misses, those read alone
-  ReadBytes moved;                 ///< read into the fast tier, `ahead` included
-  std::int64_t ahead_bytes = 0;    ///< read although no batch had asked
+  ReadBytes demand;                ///< read into the fast tier for the batch
+  ReadBytes ahead;                 ///< read into it although no batch had asked
   double fetch_seconds = 0;        ///< of the batches' own reads
   double stall_seconds = 0;        ///< what steps waited, on the simulated clock
 
   StageAccount& operator+=(const StageAccount& other);
+  std::int64_t moved() const { return demand.total() + ahead.total(); }
   double hit_rate() const { return rows == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(rows); }
 };
 
+/// What the fast tier holds, batch after batch. Batches are revealed in order, and served in order. One thread
+/// at a time.
+class StageReplay {
+ public:
+  virtual ~StageReplay() = default;
+
+  /// Tells of a batch to come. rows: global ids, each once; context: the community of most of its roots.
+  virtual void reveal(std::span<const NodeId> rows, std::int32_t context) = 0;
+
+  /// Serves the oldest batch revealed.
+  virtual StageAccount step() = 0;
+
+  /// Whether the fast tier is to hold a row, between batches.
+  virtual bool holds(NodeId row) const = 0;
+};
+
 /// The fast tier of one policy: a store of chosen rows that never change, and frames for pages under a
-/// replacement rule. Batches are revealed in order, and served in order.
-class PolicyReplay {
+/// replacement rule.
+class PolicyReplay final : public StageReplay {
  public:
   /// stored: [num_rows] or empty.
   PolicyReplay(BatchSplitter splitter, IdSet stored, std::unique_ptr<Replacement> replacement);
 
-  void reveal(std::span<const NodeId> rows, std::int32_t context);
-  std::size_t num_revealed() const { return revealed_.size(); }  ///< and not served
-
-  /// Serves the oldest batch revealed.
-  StageAccount step();
-
-  /// Whether the fast tier holds a row, between batches.
-  bool holds(NodeId row) const {
+  void reveal(std::span<const NodeId> rows, std::int32_t context) override;
+  StageAccount step() override;
+  bool holds(NodeId row) const override {
     return (!stored_.empty() && stored_[row]) || replacement_->holds(splitter_.geometry().page_of(row));
   }
   const Changes& changes() const { return changes_; }       ///< of the last step, in pages
   const BatchTouches& touches() const { return touches_; }  ///< of the last step
   const IdSet& stored() const { return stored_; }
   const BatchSplitter& splitter() const { return splitter_; }
-  const Replacement& replacement() const { return *replacement_; }
 
  private:
   BatchSplitter splitter_;

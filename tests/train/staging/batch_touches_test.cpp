@@ -72,13 +72,13 @@ TEST(BatchSplitter, AgreesWithANaiveCount) {
   BatchSplitter splitter(geometry, speeds, IdSet(static_cast<std::size_t>(geometry.num_pages())),
                          Isolation::cheaper);
   for (const auto& rows : test::random_batches(101, 30, 60, 4)) {
-    std::map<PageId, std::set<std::int64_t>> units;
+    std::map<PageId, std::set<std::int64_t>> units;  // counted from the beginning of the page
     std::map<PageId, int> counts;
-    std::set<std::int64_t> seen;  // a unit that two pages share is read once, for the page that came first
     for (const NodeId row : rows) {
-      ++counts[geometry.page_of(row)];
+      const PageId page = geometry.page_of(row);
+      ++counts[page];
       for (std::int64_t byte = row * 12; byte < (row + 1) * 12; ++byte) {
-        if (seen.insert(byte / 16).second) units[geometry.page_of(row)].insert(byte / 16);
+        units[page].insert((byte - geometry.first_row(page) * 12) / 16);
       }
     }
     const BatchTouches got = splitter.split(rows, 0, {});

@@ -34,8 +34,8 @@ TEST(PolicyReplay, KeepsTheAccountsOfPagesAndRowsApart) {
   EXPECT_EQ(first.hits, 1);  // the stored row
   EXPECT_EQ(first.stored_hits, 1);
   EXPECT_EQ(first.isolated_rows, 1);  // row 5
-  EXPECT_EQ(first.moved.host.pages, 32);
-  EXPECT_EQ(first.moved.host.rows, 8);
+  EXPECT_EQ(first.demand.host.pages, 32);
+  EXPECT_EQ(first.demand.host.rows, 8);
   EXPECT_DOUBLE_EQ(first.fetch_seconds, 16 + 8);
   EXPECT_DOUBLE_EQ(first.stall_seconds, 24);
   EXPECT_TRUE(replay.holds(2));  // came with page 0
@@ -44,7 +44,7 @@ TEST(PolicyReplay, KeepsTheAccountsOfPagesAndRowsApart) {
   replay.reveal(std::vector<NodeId>{2, 5}, 0);  // a page that is held serves isolated rows too
   const StageAccount second = replay.step();
   EXPECT_EQ(second.hits, 1);
-  EXPECT_EQ(second.moved.total(), 8);
+  EXPECT_EQ(second.moved(), 8);
 }
 
 TEST(PolicyReplay, ShowsWhatIsolationSaves) {
@@ -58,7 +58,7 @@ TEST(PolicyReplay, ShowsWhatIsolationSaves) {
       sum += replay.step();
     }
     used = (sum.rows - sum.hits) * 8;
-    return static_cast<double>(sum.moved.total()) / static_cast<double>(used);
+    return static_cast<double>(sum.moved()) / static_cast<double>(used);
   };
   EXPECT_GT(moved(Isolation::none), 1.2 * moved(Isolation::cheaper));
 }
@@ -88,7 +88,7 @@ TEST(PolicyReplay, MovesNoLessThanTheBoundOverRows) {
       StageAccount sum;
       for (const auto& batch : batches) replay.reveal(batch, 0);
       for (std::size_t i = 0; i < batches.size(); ++i) sum += replay.step();
-      EXPECT_GE(sum.moved.total(), fewest);
+      EXPECT_GE(sum.moved(), fewest);
     }
   }
 }
