@@ -62,16 +62,10 @@ RunOptions TrainingFlags::resolve() const {
   return options;
 }
 
-void add_training_options(CLI::App& app, TrainingFlags& flags) {
+void add_sampling_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("file", flags.file, "Dataset made by kith prepare or kith generate")->required();
   app.option_defaults()->always_capture_default();
   RunOptions& run = flags.run;
-  const auto model = "Model";
-  app.add_option("--model", flags.model, "sage or gcn")->group(model);
-  app.add_option("--layers", run.model.num_layers, "Graph convolutions")->group(model);
-  app.add_option("--hidden", run.model.hidden_channels, "Channels between layers")->group(model);
-  app.add_option("--dropout", run.model.dropout, "After every layer but the last, 0 <= dropout < 1")
-      ->group(model);
   const auto batches = "Batches";
   app.add_option("--fanout", flags.fanout,
                  "Neighbours a node and hop, from the roots outwards; -1 = all [15,10,5 for 3 layers]")
@@ -111,6 +105,17 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
       ->group(batches);
   app.add_option("--dependency", run.loader.dependency, "Consecutive batches that share their draws")
       ->group(batches);
+}
+
+void add_training_options(CLI::App& app, TrainingFlags& flags) {
+  add_sampling_options(app, flags);
+  RunOptions& run = flags.run;
+  const auto model = "Model";
+  app.add_option("--model", flags.model, "sage or gcn")->group(model);
+  app.add_option("--layers", run.model.num_layers, "Graph convolutions")->group(model);
+  app.add_option("--hidden", run.model.hidden_channels, "Channels between layers")->group(model);
+  app.add_option("--dropout", run.model.dropout, "After every layer but the last, 0 <= dropout < 1")
+      ->group(model);
   const auto training = "Training";
   app.add_option("--epochs", run.epochs, "At most this many")->group(training);
   app.add_option("--patience", run.patience, "Epochs without a better validation result; 0 = never stop early")

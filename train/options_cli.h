@@ -34,6 +34,9 @@ struct TrainingFlags {
   RunOptions resolve() const;
 };
 
+/// Adds the dataset argument and the options that say how batches are made.
+void add_sampling_options(CLI::App& app, TrainingFlags& flags);
+
 /// Adds the dataset argument and every option of a run to `app`; `flags` must outlive it.
 void add_training_options(CLI::App& app, TrainingFlags& flags);
 
