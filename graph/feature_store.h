@@ -34,6 +34,10 @@ struct FeatureView {
 
   std::size_t row_bytes() const { return static_cast<std::size_t>(dim) * size_of(type); }
   const std::byte* row(std::int64_t v) const { return data + static_cast<std::size_t>(v) * row_bytes(); }
+  /// Rows [first, first + count).
+  FeatureView rows(std::int64_t first, std::int64_t count) const {
+    return {.data = row(first), .num_rows = count, .dim = dim, .type = type};
+  }
 };
 
 /// Owns feature bytes. Move-only; the view stays valid as long as the store lives.

@@ -18,9 +18,18 @@ Tensor Backend::clone(const Tensor& x) {
   return result;
 }
 
+LossResult Backend::read_loss(const Tensor& totals) {
+  std::array<double, 3> values{};
+  download(totals, values);
+  return {.loss = values[0],
+          .correct = static_cast<std::int64_t>(values[1]),
+          .counted = static_cast<std::int64_t>(values[2])};
+}
+
 std::vector<std::string> available_devices() {
-  // The CUDA side finds devices but has no operations yet, so it is not one to compute on.
-  return {"cpu"};
+  std::vector<std::string> devices{"cpu"};
+  if (num_cuda_devices() > 0) devices.emplace_back("cuda");
+  return devices;
 }
 
 std::unique_ptr<Backend> make_backend(std::string_view device) {

@@ -2,11 +2,14 @@
 // To add one: declare it here, write it for every backend, one test, one bench.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "graph/feature_store.h"
@@ -25,7 +28,7 @@ struct Dropout {
   std::int32_t layer = 0;
 };
 
-/// Result of the loss over the roots of a batch.
+/// What the loss adds up over batches, on the device as [1 x 3] in this order.
 struct LossResult {
   double loss = 0;           ///< sum over the roots, in nats
   std::int64_t correct = 0;  ///< roots whose largest logit is their label
@@ -49,8 +52,34 @@ struct AdamOptions {
   double weight_decay = 0;
 };
 
-/// One device. All tensors of a call must be its own and of one scalar type. Shapes are checked with
-/// InvalidArgument; ids inside adjacency are trusted. Results do not depend on the number of threads.
+/// Host arrays where a device can read them (Backend::to_device). Move-only. On the CPU it refers to the host's
+/// own arrays, which must outlive it.
+class DeviceArrays {
+ public:
+  DeviceArrays() = default;
+  /// arrays: where each one is on the device. memory: what holds them, if they were copied. ready: keeps what
+  /// says that they are there.
+  DeviceArrays(std::vector<std::span<const std::byte>> arrays, Tensor::Buffer memory = {},
+               Tensor::Buffer ready = {})
+      : arrays_(std::move(arrays)), memory_(std::move(memory)), ready_(std::move(ready)) {}
+
+  /// The i-th array, in the order in which they were given. The span may only be read by the device.
+  template <typename T>
+  std::span<const T> get(std::size_t i) const {
+    return {reinterpret_cast<const T*>(arrays_[i].data()), arrays_[i].size() / sizeof(T)};
+  }
+  const Tensor::Buffer& ready() const { return ready_; }
+
+ private:
+  std::vector<std::span<const std::byte>> arrays_;
+  Tensor::Buffer memory_;
+  Tensor::Buffer ready_;  ///< destroyed before memory_
+};
+
+/// One device. All tensors of a call must be its own and of one scalar type, and all spans and views must be in
+/// its memory: the host never reads through them. Calls return before the device is done; download() waits.
+/// Shapes are checked with InvalidArgument; ids inside adjacency are trusted. Results do not depend on the
+/// number of threads. One thread calls operations; to_device() may be called from any.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -59,10 +88,32 @@ class Backend {
   virtual Tensor empty(std::int64_t rows, std::int64_t cols, Scalar scalar) = 0;  ///< uninitialised
   Tensor zeros(std::int64_t rows, std::int64_t cols, Scalar scalar);
   Tensor clone(const Tensor& x);
+  Tensor zero_loss() { return zeros(1, 3, Scalar::f64); }  ///< for softmax_cross_entropy to add to
+  LossResult read_loss(const Tensor& totals);              ///< waits for the device
   virtual void fill(Tensor& x, double value) = 0;
   virtual void copy(const Tensor& from, Tensor& to) = 0;                    ///< same shape and scalar
   virtual void upload(std::span<const double> values, Tensor& to) = 0;      ///< converts to to's scalar
   virtual void download(const Tensor& from, std::span<double> values) = 0;  ///< converts from from's scalar
+
+  /// Brings host arrays to the device with one copy, beside the operations that run there. The arrays may
+  /// change once this returns, but not on the CPU, which reads them in place. Throws EnvironmentError without
+  /// memory.
+  virtual DeviceArrays to_device(std::span<const std::span<const std::byte>> arrays) = 0;
+  template <typename... Ts>
+  DeviceArrays to_device(std::span<const Ts>... arrays) {
+    const std::array<std::span<const std::byte>, sizeof...(Ts)> all{std::as_bytes(arrays)...};
+    return to_device(std::span<const std::span<const std::byte>>(all));
+  }
+
+  /// The same for a table that many batches read: copied if it fits beside a reserve for training, else kept in
+  /// host memory that the device reads over the bus.
+  virtual DeviceArrays table_to_device(std::span<const std::byte> table) = 0;
+
+  /// Operations that are called from now on find the arrays on the device.
+  virtual void wait_for(const DeviceArrays& arrays) = 0;
+
+  /// out[i] = table[first + i], converted. out: [rows x table.dim].
+  virtual void read_rows(FeatureView table, std::int64_t first, Tensor& out) = 0;
 
   /// out[i] = table[ids[i]], converted. out: [ids.size() x table.dim]; ids: global.
   virtual void gather(FeatureView table, std::span<const NodeId> ids, Tensor& out) = 0;
@@ -133,10 +184,15 @@ class Backend {
   /// grad *= (y > 0 ? 1 / (1 - rate) : 0), y the output of relu_dropout.
   virtual void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) = 0;
 
-  /// Softmax cross-entropy over classes. logits: [n x classes]; labels: [n], kNoLabel rows are left out;
-  /// gradient (same shape, may be null): d(mean loss over counted rows)/d(logits).
-  virtual LossResult softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
-                                           Tensor* gradient) = 0;
+  /// Softmax cross-entropy over classes. logits: [n x classes]; labels: [n], kNoLabel rows are left out, the
+  /// others must be in [0, classes); gradient (same shape as logits, may be null): d(mean loss over counted
+  /// rows)/d(logits). Adds to `totals`, [1 x 3] f64: loss, correct and counted of LossResult.
+  virtual void softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
+                                     Tensor* gradient, Tensor& totals) = 0;
+
+  /// Marks the end of a training step: waits until the device is at most one step behind the host, so that what
+  /// the steps hold in memory stays bounded.
+  virtual void end_step() = 0;
 
   /// One Adam step; step counts from 1.
   virtual void adam(std::span<const AdamParameter> parameters, const AdamOptions& options,
@@ -145,6 +201,9 @@ class Backend {
 
 /// oneTBB + SIMD, the reference. Uses as many threads as tbb::global_control allows.
 std::unique_ptr<Backend> make_cpu_backend();
+
+/// CUDA devices that answer; 0 in a build without CUDA.
+int num_cuda_devices();
 
 /// Throws DeviceError where there is no CUDA device or no CUDA build.
 std::unique_ptr<Backend> make_cuda_backend();

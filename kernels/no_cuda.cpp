@@ -4,6 +4,8 @@
 
 namespace kith {
 
+int num_cuda_devices() { return 0; }
+
 std::unique_ptr<Backend> make_cuda_backend() {
   throw DeviceError("--device cuda: no CUDA device (this version was built without CUDA)");
 }

@@ -8,6 +8,7 @@
 #include "kernels/backend.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
+#include "train/device_data.h"
 #include "train/model.h"
 #include "train/trainer.h"
 
@@ -43,7 +44,8 @@ py::array infer(Model& model, const Dataset& dataset) {
   Tensor logits;
   {
     const py::gil_scoped_release release;
-    logits = model.infer(dataset.graph.view(), dataset.features.view());
+    DeviceData data(model.backend(), dataset, model.options().kind);
+    logits = model.infer(data.graph());
   }
   return to_array(std::move(logits));
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "graph/errors.h"
 #include "train/initialization.h"
@@ -17,10 +16,8 @@ constexpr std::int64_t kChunkRows = 16384;
 const Tensor input_rows(Backend& backend, const LayerInput& input, std::int64_t first, std::int64_t count,
                         Scalar scalar) {
   if (input.hidden) return input.hidden->view_rows(first, count);
-  std::vector<NodeId> ids(static_cast<std::size_t>(count));
-  std::iota(ids.begin(), ids.end(), static_cast<NodeId>(first));
   Tensor rows = backend.empty(count, input.dim(), scalar);
-  backend.gather(input.features, ids, rows);
+  backend.read_rows(input.features, first, rows);
   return rows;
 }
 

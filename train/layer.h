@@ -52,7 +52,8 @@ struct LayerShape {
   Scalar scalar = Scalar::f32;
 };
 
-/// Owns parameters and gradients; knows neither optimiser nor data.
+/// Owns parameters and gradients; knows neither optimiser nor data. Blocks, ids and features are in the memory
+/// of the backend's device: a layer uses their sizes and never reads them.
 class Layer {
  public:
   virtual ~Layer() = default;

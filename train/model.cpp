@@ -48,52 +48,40 @@ Dropout Model::dropout(std::int64_t step, std::int32_t layer) const {
   return {.rate = options_.dropout, .seed = options_.seed, .step = step, .layer = layer};
 }
 
-LayerInput Model::input_of(std::int32_t layer, const ForwardPass& pass, FeatureView features,
-                           std::span<const NodeId> input_nodes) const {
+LayerInput Model::input_of(std::int32_t layer, const ForwardPass& pass, const DeviceBatch& batch) {
   if (layer > 0) return {.hidden = &pass.outputs[layer - 1], .features = {}, .ids = {}};
-  return {.hidden = nullptr, .features = features, .ids = input_nodes};
+  return {.hidden = nullptr, .features = batch.features, .ids = batch.rows};
 }
 
-ForwardPass Model::forward(const BatchAdjacency& adjacency, FeatureView features,
-                           std::span<const NodeId> input_nodes, std::int64_t step) {
-  KITH_CHECK(static_cast<std::int32_t>(adjacency.hop_bounds.size()) == num_layers() + 1, InvalidArgument,
-             "Model: a batch of ", num_layers(), " hops is needed (one a layer), got ",
-             adjacency.hop_bounds.size() - 1);
-  KITH_CHECK(features.dim == options_.in_channels, InvalidArgument, "Model: features must have ",
-             options_.in_channels, " columns, got ", features.dim);
+ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) {
+  KITH_CHECK(static_cast<std::int32_t>(batch.shapes.size()) == num_layers(), InvalidArgument,
+             "Model: a batch of ", num_layers(), " hops is needed (one a layer), got ", batch.shapes.size());
+  KITH_CHECK(batch.features.dim == options_.in_channels, InvalidArgument, "Model: features must have ",
+             options_.in_channels, " columns, got ", batch.features.dim);
   ForwardPass pass{.contexts = std::vector<LayerContext>(layers_.size()), .outputs = {}, .step = step};
   pass.outputs.reserve(layers_.size());
   for (std::int32_t i = 0; i < num_layers(); ++i) {
-    Tensor out =
-        layers_[i]->forward(adjacency.block(i), input_of(i, pass, features, input_nodes), pass.contexts[i]);
+    Tensor out = layers_[i]->forward(batch.block(i), input_of(i, pass, batch), pass.contexts[i]);
     if (i + 1 < num_layers()) backend_.relu_dropout(dropout(step, i), out);
     pass.outputs.push_back(std::move(out));
   }
   return pass;
 }
 
-LossResult Model::backward(const ForwardPass& pass, const BatchAdjacency& adjacency, FeatureView features,
-                           std::span<const NodeId> input_nodes, std::span<const std::int32_t> labels) {
+void Model::backward(const ForwardPass& pass, const DeviceBatch& batch, Tensor& totals) {
   Tensor gradient = backend_.empty(pass.logits().rows(), pass.logits().cols(), options_.scalar);
-  const LossResult loss = backend_.softmax_cross_entropy(pass.logits(), labels, &gradient);
+  backend_.softmax_cross_entropy(pass.logits(), batch.labels, &gradient, totals);
   for (std::int32_t i = num_layers() - 1; i >= 0; --i) {
-    const LayerInput input = input_of(i, pass, features, input_nodes);
-    gradient = layers_[i]->backward(adjacency.block(i), input, pass.contexts[i], gradient);
+    gradient = layers_[i]->backward(batch.block(i), input_of(i, pass, batch), pass.contexts[i], gradient);
     if (i > 0) backend_.relu_dropout_backward(dropout(pass.step, i - 1), pass.outputs[i - 1], gradient);
   }
-  return loss;
 }
 
-Tensor Model::infer(CsrView graph, FeatureView features) {
-  WeightedGraph normalized;
-  if (options_.kind == ModelKind::gcn) {
-    normalized = make_gcn_graph(graph);
-    graph = normalized.graph.view();
-  }
+Tensor Model::infer(const DeviceGraph& graph) {
   Tensor hidden;
   for (std::int32_t i = 0; i < num_layers(); ++i) {
-    const LayerInput input{.hidden = i == 0 ? nullptr : &hidden, .features = features, .ids = {}};
-    Tensor out = layers_[i]->infer(graph, normalized.weights, input);
+    const LayerInput input{.hidden = i == 0 ? nullptr : &hidden, .features = graph.features, .ids = {}};
+    Tensor out = layers_[i]->infer(graph.graph, graph.weights, input);
     if (i + 1 < num_layers()) backend_.relu_dropout({}, out);
     hidden = std::move(out);
   }

@@ -7,10 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "graph/dataset.h"
 #include "kernels/backend.h"
+#include "train/device_batch.h"
 #include "train/layer.h"
-#include "train/normalization.h"
 
 namespace kith {
 
@@ -49,15 +48,15 @@ class Model {
 
   /// One training pass over a batch. step numbers the dropout mask. Throws InvalidArgument unless the batch has
   /// as many hops as the model has layers and the features as many columns as in_channels.
-  ForwardPass forward(const BatchAdjacency& adjacency, FeatureView features,
-                      std::span<const NodeId> input_nodes, std::int64_t step);
+  ForwardPass forward(const DeviceBatch& batch, std::int64_t step);
 
-  /// Sets all gradients to those of the mean cross-entropy over the labelled roots. labels: [num_roots].
-  LossResult backward(const ForwardPass& pass, const BatchAdjacency& adjacency, FeatureView features,
-                      std::span<const NodeId> input_nodes, std::span<const std::int32_t> labels);
+  /// Sets all gradients to those of the mean cross-entropy over the labelled roots. totals: see
+  /// Backend::softmax_cross_entropy.
+  void backward(const ForwardPass& pass, const DeviceBatch& batch, Tensor& totals);
 
   /// Logits of every node over all neighbours, layer by layer, without dropout: [num_nodes x out_channels].
-  Tensor infer(CsrView graph, FeatureView features);
+  /// graph: as DeviceData gives it for this kind of model.
+  Tensor infer(const DeviceGraph& graph);
 
   std::vector<Parameter*> parameters();
   const ModelOptions& options() const { return options_; }
@@ -66,8 +65,7 @@ class Model {
  private:
   Dropout dropout(std::int64_t step, std::int32_t layer) const;
   std::int32_t num_layers() const { return options_.num_layers; }
-  LayerInput input_of(std::int32_t layer, const ForwardPass& pass, FeatureView features,
-                      std::span<const NodeId> input_nodes) const;
+  static LayerInput input_of(std::int32_t layer, const ForwardPass& pass, const DeviceBatch& batch);
 
   Backend& backend_;
   ModelOptions options_;

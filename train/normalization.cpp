@@ -17,16 +17,6 @@ float gcn_weight(CsrView graph, NodeId source, NodeId target) {
 
 }  // namespace
 
-WeightedBlock BatchAdjacency::block(std::int32_t layer) const {
-  const std::size_t hop = hop_bounds.size() - 2 - static_cast<std::size_t>(layer);
-  const auto num_destinations = static_cast<std::size_t>(hop_bounds[hop]);
-  const auto num_edges = static_cast<std::size_t>(offsets[num_destinations]);
-  return {.block = {.num_sources = hop_bounds[hop + 1],
-                    .offsets = std::span(offsets).first(num_destinations + 1),
-                    .sources = std::span(sources).first(num_edges)},
-          .edge_weights = weights.empty() ? std::span<const float>() : std::span(weights).first(num_edges)};
-}
-
 BatchAdjacency take_mean_adjacency(MiniBatch& batch) {
   return {.hop_bounds = batch.hop_bounds,
           .offsets = std::exchange(batch.offsets, {}),

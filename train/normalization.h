@@ -8,7 +8,6 @@
 #include "graph/types.h"
 #include "graph/views.h"
 #include "sampler/batch.h"
-#include "train/layer.h"
 
 namespace kith {
 
@@ -19,8 +18,6 @@ struct BatchAdjacency {
   std::vector<std::int32_t> offsets;
   std::vector<std::int32_t> sources;
   std::vector<float> weights;  ///< [num_edges], or empty for a mean
-
-  WeightedBlock block(std::int32_t layer) const;
 };
 
 /// Takes the batch's adjacency over, for mean aggregation (by the batch's weights if it has some). Leaves

@@ -25,7 +25,8 @@ Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& opt
       dataset_(check_trainable(dataset)),
       options_(options),
       optimizer_(model.backend(), model.parameters(), options.adam),
-      staging_(make_host_staging(dataset, model.options().kind)) {
+      data_(model.backend(), dataset, model.options().kind),
+      staging_(make_resident_staging(model.backend(), dataset, data_.features(), model.options().kind)) {
   KITH_CHECK(options.metric != Metric::roc_auc || dataset.labels.num_classes == 2, InvalidArgument,
              "train: metric roc-auc needs two classes, the dataset has ", dataset.labels.num_classes);
 }
@@ -40,34 +41,34 @@ EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
       0, plan.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
       [&](std::size_t i) { return staging_->stage(loader.sample(plan, epoch, i)); });
   LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
-  double loss = 0;
-  std::int64_t counted = 0;
+  Backend& backend = model_.backend();
+  Tensor totals = backend.zero_loss();
   while (true) {
     const Stopwatch stall_watch;
-    std::optional<StagedBatch> batch = batches.next();
+    std::optional<StagedBatch> staged = batches.next();
     report.seconds.stall += stall_watch.seconds();
-    if (!batch) break;
-    meter.add(std::span<const NodeId>(batch->input_nodes), batch->stats);
+    if (!staged) break;
+    meter.add(std::span<const NodeId>(staged->input_nodes), staged->stats);
     const Stopwatch compute_watch;
-    const ForwardPass pass = model_.forward(batch->adjacency, batch->features, batch->input_nodes, ++step_);
-    const LossResult result =
-        model_.backward(pass, batch->adjacency, batch->features, batch->input_nodes, batch->labels);
-    if (result.counted > 0) optimizer_.step();
+    backend.wait_for(staged->batch.arrays);
+    const ForwardPass pass = model_.forward(staged->batch, ++step_);
+    model_.backward(pass, staged->batch, totals);
+    if (staged->has_labels) optimizer_.step();
+    backend.end_step();
     report.seconds.compute += compute_watch.seconds();
-    report.seconds.sample += batch->sample_seconds;
-    report.seconds.stage += batch->stage_seconds;
-    report.stats += batch->stats;
-    loss += result.loss;
-    counted += result.counted;
+    report.seconds.sample += staged->sample_seconds;
+    report.seconds.stage += staged->stage_seconds;
+    report.stats += staged->stats;
     if (on_batch) on_batch(static_cast<std::size_t>(report.stats.batches), plan.size());
   }
-  report.train_loss = counted == 0 ? 0 : loss / static_cast<double>(counted);
+  const LossResult sum = backend.read_loss(totals);
+  report.train_loss = sum.counted == 0 ? 0 : sum.loss / static_cast<double>(sum.counted);
   report.seconds.total = epoch_watch.seconds();
   return report;
 }
 
 double Trainer::evaluate(std::span<const NodeId> nodes) {
-  const Tensor logits = model_.infer(dataset_.graph.view(), dataset_.features.view());
+  const Tensor logits = model_.infer(data_.graph());
   return measure(options_.metric, model_.backend(), logits, dataset_.labels.of_node, nodes);
 }
 

@@ -10,6 +10,7 @@
 
 #include "graph/dataset.h"
 #include "train/adam.h"
+#include "train/device_data.h"
 #include "train/loader.h"
 #include "train/metric.h"
 #include "train/model.h"
@@ -56,6 +57,7 @@ class Trainer {
   const Dataset& dataset_;
   TrainerOptions options_;
   Adam optimizer_;
+  DeviceData data_;
   std::unique_ptr<Staging> staging_;
   std::int64_t step_ = 0;
 };

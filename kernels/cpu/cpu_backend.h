@@ -1,4 +1,4 @@
-// The reference backend: checks shapes, then calls the kernels of this folder.
+// The reference backend: checks shapes (op_check.h), then calls the kernels of this folder.
 #pragma once
 
 #include <memory>
@@ -23,6 +23,10 @@ class CpuBackend final : public Backend {
   void copy(const Tensor& from, Tensor& to) override;
   void upload(std::span<const double> values, Tensor& to) override;
   void download(const Tensor& from, std::span<double> values) override;
+  DeviceArrays to_device(std::span<const std::span<const std::byte>> arrays) override;
+  DeviceArrays table_to_device(std::span<const std::byte> table) override { return DeviceArrays({table}); }
+  void wait_for(const DeviceArrays&) override {}
+  void read_rows(FeatureView table, std::int64_t first, Tensor& out) override;
   void gather(FeatureView table, std::span<const NodeId> ids, Tensor& out) override;
   void aggregate(BlockCsrView block, std::span<const float> weights, const Tensor& x, Tensor& out) override;
   void aggregate(BlockCsrView block, std::span<const float> weights, FeatureView table,
@@ -50,8 +54,9 @@ class CpuBackend final : public Backend {
   void bias_gradient(const Tensor& grad, Tensor& grad_bias) override;
   void relu_dropout(const Dropout& dropout, Tensor& x) override;
   void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) override;
-  LossResult softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
-                                   Tensor* gradient) override;
+  void softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels, Tensor* gradient,
+                             Tensor& totals) override;
+  void end_step() override {}
   void adam(std::span<const AdamParameter> parameters, const AdamOptions& options, std::int64_t step) override;
 
  private:

@@ -11,6 +11,8 @@
 #include "sampler/neighbor_sampler.h"
 #include "tests/support/learnable.h"
 #include "train/adam.h"
+#include "train/device_batch.h"
+#include "train/device_data.h"
 
 namespace kith {
 namespace {
@@ -39,6 +41,13 @@ struct Fixture {
     labels[1] = kNoLabel;
   }
 
+  /// The batch on `backend`'s device; refers to the fixture.
+  DeviceBatch batch(Backend& backend) const {
+    DeviceBatch result = to_device(backend, adjacency, dataset.features.view(), input_nodes, labels);
+    backend.wait_for(result.arrays);
+    return result;
+  }
+
   ModelOptions options(ModelKind kind, std::int32_t num_layers, Scalar scalar) const {
     return {.kind = kind,
             .in_channels = 8,
@@ -52,8 +61,11 @@ struct Fixture {
 };
 
 double mean_loss(Model& model, Backend& backend, const Fixture& f) {
-  const ForwardPass pass = model.forward(f.adjacency, f.dataset.features.view(), f.input_nodes, 1);
-  const LossResult result = backend.softmax_cross_entropy(pass.logits(), f.labels, nullptr);
+  const DeviceBatch batch = f.batch(backend);
+  const ForwardPass pass = model.forward(batch, 1);
+  Tensor totals = backend.zero_loss();
+  backend.softmax_cross_entropy(pass.logits(), batch.labels, nullptr, totals);
+  const LossResult result = backend.read_loss(totals);
   return result.loss / static_cast<double>(result.counted);
 }
 
@@ -70,8 +82,10 @@ TEST_P(ModelKinds, GradientsAgreeWithFiniteDifferencesInDoublePrecision) {
     ASSERT_EQ(f.adjacency.weights.empty(), GetParam() == ModelKind::sage && !is_unbiased);
     const auto backend = make_cpu_backend();
     Model model(*backend, f.options(GetParam(), num_layers, Scalar::f64));
-    const ForwardPass pass = model.forward(f.adjacency, f.dataset.features.view(), f.input_nodes, 1);
-    model.backward(pass, f.adjacency, f.dataset.features.view(), f.input_nodes, f.labels);
+    const DeviceBatch batch = f.batch(*backend);
+    const ForwardPass pass = model.forward(batch, 1);
+    Tensor totals = backend->zero_loss();
+    model.backward(pass, batch, totals);
     constexpr double kStep = 1e-5;
     for (Parameter* parameter : model.parameters()) {
       const std::vector<double> gradient(parameter->gradient.values<double>().begin(),
@@ -144,7 +158,8 @@ TEST_P(ModelKinds, InferenceAgreesWithANaiveLoop) {
     ModelOptions options = f.options(GetParam(), 3, Scalar::f64);
     options.hidden_channels = hidden;
     Model model(*backend, options);
-    const Tensor logits = model.infer(f.dataset.graph.view(), f.dataset.features.view());
+    DeviceData data(*backend, f.dataset, GetParam());
+    const Tensor logits = model.infer(data.graph());
     const std::vector<double> expected = naive_inference(model, f.dataset);
     ASSERT_EQ(logits.size(), static_cast<std::int64_t>(expected.size()));
     for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -170,8 +185,11 @@ TEST_P(ModelKinds, ABatchOfAllNodesAndNeighboursGivesTheLogitsOfInference) {
                          .num_layers = 2,
                          .dropout = 0,
                          .scalar = Scalar::f64});
-  const ForwardPass pass = model.forward(adjacency, dataset.features.view(), batch.input_nodes, 1);
-  const Tensor all = model.infer(dataset.graph.view(), dataset.features.view());
+  DeviceData data(*backend, dataset, GetParam());
+  const std::vector<std::int32_t> labels(roots.size());
+  const ForwardPass pass =
+      model.forward(to_device(*backend, adjacency, data.features(), batch.input_nodes, labels), 1);
+  const Tensor all = model.infer(data.graph());
   for (std::size_t i = 0; i < roots.size(); ++i) {
     for (std::size_t c = 0; c < 4; ++c) {
       EXPECT_NEAR(pass.logits().values<double>()[i * 4 + c], all.values<double>()[roots[i] * 4 + c], 1e-9);
@@ -184,11 +202,13 @@ TEST_P(ModelKinds, TheLossAfterTenStepsIsTheGoldenValue) {
   const auto backend = make_cpu_backend();
   Model model(*backend, f.options(GetParam(), 2, Scalar::f64));
   Adam optimizer(*backend, model.parameters(), {.lr = 0.01});
+  const DeviceBatch batch = f.batch(*backend);
   double loss = 0;
   for (std::int64_t step = 1; step <= 10; ++step) {
-    const ForwardPass pass = model.forward(f.adjacency, f.dataset.features.view(), f.input_nodes, step);
-    const LossResult result =
-        model.backward(pass, f.adjacency, f.dataset.features.view(), f.input_nodes, f.labels);
+    const ForwardPass pass = model.forward(batch, step);
+    Tensor totals = backend->zero_loss();
+    model.backward(pass, batch, totals);
+    const LossResult result = backend->read_loss(totals);
     loss = result.loss / static_cast<double>(result.counted);
     optimizer.step();
   }
@@ -201,11 +221,11 @@ TEST_P(ModelKinds, RefusesABatchOfAnotherDepthAndFeaturesOfAnotherWidth) {
   const Fixture f(GetParam());
   const auto backend = make_cpu_backend();
   Model deeper(*backend, f.options(GetParam(), 3, Scalar::f32));
-  EXPECT_THROW(deeper.forward(f.adjacency, f.dataset.features.view(), f.input_nodes, 1), InvalidArgument);
+  EXPECT_THROW(deeper.forward(f.batch(*backend), 1), InvalidArgument);
   ModelOptions wider = f.options(GetParam(), 2, Scalar::f32);
   wider.in_channels = 9;
   Model wide(*backend, wider);
-  EXPECT_THROW(wide.forward(f.adjacency, f.dataset.features.view(), f.input_nodes, 1), InvalidArgument);
+  EXPECT_THROW(wide.forward(f.batch(*backend), 1), InvalidArgument);
 }
 
 TEST(Model, RefusesOptionsOutOfRange) {

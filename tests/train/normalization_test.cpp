@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/support/graphs.h"
+#include "train/device_batch.h"
 
 namespace kith {
 namespace {
@@ -26,16 +27,22 @@ MiniBatch example_batch() {
 // In-degrees: 7 has 4 (two of them drawn), 3 has 1, 9 has 0.
 CsrGraph example_graph() { return test::make_graph(10, {{3, 7}, {9, 7}, {1, 7}, {2, 7}, {7, 3}}); }
 
+/// The batch where the CPU computes: refers to `adjacency`.
+DeviceBatch on_cpu(const BatchAdjacency& adjacency) {
+  return to_device(*make_cpu_backend(), adjacency, {}, {}, {});
+}
+
 TEST(Normalization, TheMeanTakesTheBatchAsItIs) {
   MiniBatch batch = example_batch();
   const BatchAdjacency adjacency = take_mean_adjacency(batch);
-  const WeightedBlock last = adjacency.block(1);
+  const DeviceBatch blocks = on_cpu(adjacency);
+  const WeightedBlock last = blocks.block(1);
   EXPECT_EQ(last.block.num_sources, 3);
   EXPECT_THAT(last.block.offsets, ElementsAre(0, 2));
   EXPECT_THAT(last.block.sources, ElementsAre(1, 2));
   EXPECT_TRUE(last.edge_weights.empty());
-  EXPECT_THAT(adjacency.block(0).block.offsets, ElementsAre(0, 2, 3, 3));
-  EXPECT_EQ(adjacency.block(0).block.num_sources, 3);
+  EXPECT_THAT(blocks.block(0).block.offsets, ElementsAre(0, 2, 3, 3));
+  EXPECT_EQ(blocks.block(0).block.num_sources, 3);
 }
 
 TEST(Normalization, GcnAddsLoopsAndScalesByTheShareOfNeighboursDrawn) {
@@ -47,8 +54,9 @@ TEST(Normalization, GcnAddsLoopsAndScalesByTheShareOfNeighboursDrawn) {
   EXPECT_THAT(adjacency.weights, ElementsAre(FloatEq(1.0F / 5), FloatEq(drawn_half / std::sqrt(2.0F * 5)),
                                              FloatEq(drawn_half / std::sqrt(1.0F * 5)), FloatEq(1.0F / 2),
                                              FloatEq(1 / std::sqrt(5.0F * 2)), FloatEq(1)));
-  EXPECT_THAT(adjacency.block(1).block.sources, ElementsAre(0, 1, 2));
-  EXPECT_EQ(adjacency.block(1).edge_weights.size(), 3U);
+  const WeightedBlock last = on_cpu(adjacency).block(1);
+  EXPECT_THAT(last.block.sources, ElementsAre(0, 1, 2));
+  EXPECT_EQ(last.edge_weights.size(), 3U);
 }
 
 TEST(Normalization, TheBatchsWeightsTakeThePlaceOfEqualShares) {
@@ -60,8 +68,8 @@ TEST(Normalization, TheBatchsWeightsTakeThePlaceOfEqualShares) {
                           FloatEq(0.1F * 4 / std::sqrt(1.0F * 5)), FloatEq(1.0F / 2),
                           FloatEq(1 / std::sqrt(5.0F * 2)), FloatEq(1)));
   const BatchAdjacency mean = take_mean_adjacency(batch);
-  EXPECT_THAT(mean.block(1).edge_weights, ElementsAre(0.9F, 0.1F));
-  EXPECT_THAT(mean.block(0).edge_weights, ElementsAre(0.9F, 0.1F, 1));
+  EXPECT_THAT(on_cpu(mean).block(1).edge_weights, ElementsAre(0.9F, 0.1F));
+  EXPECT_THAT(on_cpu(mean).block(0).edge_weights, ElementsAre(0.9F, 0.1F, 1));
 }
 
 TEST(Normalization, TheWholeGraphCarriesTheWeightsOfABatchThatDrewEverything) {
