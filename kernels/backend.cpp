@@ -1,7 +1,5 @@
 #include "kernels/backend.h"
 
-#include <algorithm>
-
 #include "graph/errors.h"
 
 namespace kith {
@@ -32,14 +30,13 @@ std::vector<std::string> available_devices() {
   return devices;
 }
 
-std::unique_ptr<Backend> make_backend(std::string_view device) {
+std::unique_ptr<Backend> make_backend(std::string_view device, const BackendOptions& options) {
   KITH_CHECK(device == "auto" || device == "cpu" || device == "cuda", InvalidArgument,
              "--device: expected auto, cpu or cuda, got '", device, "'");
-  if (device == "auto") {
-    const std::vector<std::string> devices = available_devices();
-    return make_backend(std::find(devices.begin(), devices.end(), "cuda") != devices.end() ? "cuda" : "cpu");
-  }
-  return device == "cuda" ? make_cuda_backend() : make_cpu_backend();
+  if (device == "cuda" || (device == "auto" && num_cuda_devices() > 0)) return make_cuda_backend(options);
+  KITH_CHECK(!options.allow_tf32 && !options.use_cusparse, InvalidArgument,
+             options.allow_tf32 ? "--tf32" : "--cusparse", ": expected --device cuda, got ", device);
+  return make_cpu_backend();
 }
 
 }  // namespace kith

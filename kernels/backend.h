@@ -59,7 +59,7 @@ class DeviceArrays {
   DeviceArrays() = default;
   /// arrays: where each one is on the device. memory: what holds them, if they were copied. ready: keeps what
   /// says that they are there.
-  DeviceArrays(std::vector<std::span<const std::byte>> arrays, Tensor::Buffer memory = {},
+  DeviceArrays(std::vector<std::span<const std::byte>> arrays, std::vector<Tensor::Buffer> memory = {},
                Tensor::Buffer ready = {})
       : arrays_(std::move(arrays)), memory_(std::move(memory)), ready_(std::move(ready)) {}
 
@@ -72,8 +72,16 @@ class DeviceArrays {
 
  private:
   std::vector<std::span<const std::byte>> arrays_;
-  Tensor::Buffer memory_;
+  std::vector<Tensor::Buffer> memory_;
   Tensor::Buffer ready_;  ///< destroyed before memory_
+};
+
+/// Choices that only a CUDA backend has.
+struct BackendOptions {
+  bool allow_tf32 =
+      false;  ///< dense products round their factors to 10 bits of mantissa, and are several times faster
+  bool use_cusparse =
+      false;  ///< aggregate() by cuSPARSE's SpMM instead of Kith's kernels: the rival, for benches
 };
 
 /// One device. All tensors of a call must be its own and of one scalar type, and all spans and views must be in
@@ -206,13 +214,14 @@ std::unique_ptr<Backend> make_cpu_backend();
 int num_cuda_devices();
 
 /// Throws DeviceError where there is no CUDA device or no CUDA build.
-std::unique_ptr<Backend> make_cuda_backend();
+std::unique_ptr<Backend> make_cuda_backend(const BackendOptions& options = {});
 
 /// Names of the devices that this build can compute on, here and now; "cpu" is always among them.
 std::vector<std::string> available_devices();
 
 /// device: "auto" (the best there is), "cpu" or "cuda". Throws InvalidArgument for another name, DeviceError
-/// ("--device cuda: no CUDA device (...)") for a missing device.
-std::unique_ptr<Backend> make_backend(std::string_view device);
+/// ("--device cuda: no CUDA device (...)") for a missing device, InvalidArgument for options that it does not
+/// have.
+std::unique_ptr<Backend> make_backend(std::string_view device, const BackendOptions& options = {});
 
 }  // namespace kith

@@ -6,7 +6,7 @@ namespace kith {
 
 int num_cuda_devices() { return 0; }
 
-std::unique_ptr<Backend> make_cuda_backend() {
+std::unique_ptr<Backend> make_cuda_backend(const BackendOptions&) {
   throw DeviceError("--device cuda: no CUDA device (this version was built without CUDA)");
 }
 

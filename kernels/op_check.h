@@ -1,5 +1,6 @@
-// Shape checks of the operations, the same on every device; see Backend for the shapes. All throw InvalidArgument
-// that begins with the operation's name. What spans and tensors hold is not read: it may be in a device's memory.
+// Shape checks of the operations, the same on every device; see Backend for the shapes. All throw
+// InvalidArgument that begins with the operation's name. What spans and tensors hold is not read: it may be in
+// a device's memory.
 #pragma once
 
 #include <cstddef>

@@ -15,8 +15,14 @@ WeightedBlock DeviceBatch::block(std::int32_t layer) const {
 
 DeviceBatch to_device(Backend& backend, const BatchAdjacency& adjacency, FeatureView features,
                       std::span<const NodeId> rows, std::span<const std::int32_t> labels) {
-  DeviceBatch batch{.shapes = {}, .offsets = {}, .sources = {}, .weights = {}, .features = features, .rows = {},
-                    .labels = {}, .arrays = {}};
+  DeviceBatch batch{.shapes = {},
+                    .offsets = {},
+                    .sources = {},
+                    .weights = {},
+                    .features = features,
+                    .rows = {},
+                    .labels = {},
+                    .arrays = {}};
   for (std::size_t hop = adjacency.hop_bounds.size() - 1; hop > 0; --hop) {
     const std::int32_t num_destinations = adjacency.hop_bounds[hop - 1];
     batch.shapes.push_back({.num_destinations = num_destinations,

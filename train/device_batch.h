@@ -28,9 +28,9 @@ struct DeviceBatch {
   std::span<const std::int32_t> sources;
   std::span<const float> weights;  ///< [num_edges], or empty for a mean
   FeatureView features;
-  std::span<const NodeId> rows;           ///< [num_inputs] the row of `features` of each input node
-  std::span<const std::int32_t> labels;   ///< [num_roots]
-  DeviceArrays arrays;                    ///< what the spans refer to
+  std::span<const NodeId> rows;          ///< [num_inputs] the row of `features` of each input node
+  std::span<const std::int32_t> labels;  ///< [num_roots]
+  DeviceArrays arrays;                   ///< what the spans refer to
 
   WeightedBlock block(std::int32_t layer) const;
 };

@@ -11,9 +11,9 @@
 
 namespace kith {
 
-/// Copies features at construction and the graph when it is first asked for, on a device with memory of its own;
-/// refers to the dataset on the CPU. Features that do not fit beside a reserve for training stay in host memory,
-/// which the device then reads over the bus. One thread at a time.
+/// Copies features at construction and the graph when it is first asked for, on a device with memory of its
+/// own; refers to the dataset on the CPU. Features that do not fit beside a reserve for training stay in host
+/// memory, which the device then reads over the bus. One thread at a time.
 class DeviceData {
  public:
   /// Both must outlive it.

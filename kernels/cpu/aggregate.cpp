@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/edge_rows.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/row_ranges.h"
 #include "kernels/cpu/transpose.h"
+#include "kernels/dispatch.h"
 
 namespace kith::cpu {
 namespace {

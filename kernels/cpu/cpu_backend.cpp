@@ -6,11 +6,11 @@
 #include "kernels/cpu/aggregate.h"
 #include "kernels/cpu/aggregate_max.h"
 #include "kernels/cpu/dense.h"
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/dropout.h"
 #include "kernels/cpu/edge_ops.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/training.h"
+#include "kernels/dispatch.h"
 #include "kernels/op_check.h"
 
 namespace kith::cpu {

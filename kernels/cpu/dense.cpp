@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/multiversion.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/dispatch.h"
 
 // Only OpenBLAS has it; with another CBLAS the address is null.
 extern "C" void openblas_set_num_threads(int) __attribute__((weak));

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/edge_rows.h"
 #include "kernels/cpu/multiversion.h"
 #include "kernels/cpu/row_ranges.h"
+#include "kernels/dispatch.h"
 
 namespace kith::cpu {
 namespace {

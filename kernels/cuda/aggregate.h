@@ -1,5 +1,5 @@
-// Sums of neighbour rows, forwards and backwards, on the device. Shapes are checked by the caller; every pointer is
-// to device memory.
+// Sums of neighbour rows, forwards and backwards, on the device. Shapes are checked by the caller; every
+// pointer is to device memory.
 #pragma once
 
 #include <cstdint>

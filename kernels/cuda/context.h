@@ -19,8 +19,8 @@ struct DeviceTraits {
   std::size_t shared_bytes_per_block = 0;  ///< at most, with opt-in
 };
 
-/// Everything of one launcher's call that is not data. Scratch taken from `memory` may be given back as soon as the
-/// last kernel that uses it is launched: it is freed in the order of the stream.
+/// Everything of one launcher's call that is not data. Scratch taken from `memory` may be given back as soon as
+/// the last kernel that uses it is launched: it is freed in the order of the stream.
 struct Context {
   cudaStream_t stream = nullptr;
   StreamMemory& memory;

@@ -25,8 +25,8 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, Arguments&&
   CUDA_CHECK(cudaGetLastError());
 }
 
-/// The dynamic shared memory of the block, 16-byte aligned. The only shared memory that kernels use, so that its
-/// end can be guarded when they run on the host.
+/// The dynamic shared memory of the block, 16-byte aligned. The only shared memory that kernels use, so that
+/// its end can be guarded when they run on the host.
 template <typename T>
 __device__ T* shared_memory() {
   extern __shared__ __align__(16) unsigned char bytes[];

@@ -16,7 +16,8 @@ double mib(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 /// For calls in destructors, which must not throw: an error there shows at the next call that is checked.
 void ignore(cudaError_t) {}
 
-/// Memory that was freed stays with the process; without this every synchronisation would return it to the system.
+/// Memory that was freed stays with the process; without this every synchronisation would return it to the
+/// system.
 void keep_freed_memory() {
   int device = 0;
   CUDA_CHECK(cudaGetDevice(&device));
@@ -55,9 +56,10 @@ Tensor::Buffer StreamMemory::acquire_on(cudaStream_t stream, std::size_t bytes) 
     std::size_t free_bytes = 0;
     std::size_t total_bytes = 0;
     CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
-    throw EnvironmentError(concat("--device cuda: out of memory: ", mib(bytes), " MiB asked for, ", mib(free_bytes),
-                                  " of ", mib(total_bytes), " MiB free, ", mib(live_bytes_),
-                                  " MiB in use by Kith; a smaller --batch-size, --fanout or --hidden needs less"));
+    throw EnvironmentError(
+        concat("--device cuda: out of memory: ", mib(bytes), " MiB asked for, ", mib(free_bytes), " of ",
+               mib(total_bytes), " MiB free, ", mib(live_bytes_),
+               " MiB in use by Kith; a smaller --batch-size, --fanout or --hidden needs less"));
   }
   CUDA_CHECK(status);
   live_bytes_ += bytes;
@@ -152,7 +154,8 @@ Tensor::Buffer make_event(cudaStream_t recorded_on, cudaStream_t freeing) {
     ignore(cudaStreamWaitEvent(static_cast<cudaStream_t>(stream), done, 0));
     ignore(cudaEventDestroy(done));
   };
-  Tensor::Buffer owner(reinterpret_cast<std::byte*>(event), BufferDeleter{.give_back = destroy, .pool = freeing});
+  Tensor::Buffer owner(reinterpret_cast<std::byte*>(event),
+                       BufferDeleter{.give_back = destroy, .pool = freeing});
   CUDA_CHECK(cudaEventRecord(event, recorded_on));
   return owner;
 }
