@@ -11,6 +11,7 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/dropout.h"
 #include "kernels/cpu/edge_ops.h"
+#include "kernels/cpu/head_dot.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/training.h"
 
@@ -80,6 +81,16 @@ void check_edge_values(const char* who, const char* what, const Tensor& values, 
 void check_heads(const char* who, const Tensor& x, std::int64_t heads) {
   KITH_CHECK(x.cols() % heads == 0, InvalidArgument, who, ": a row must be ", heads,
              " heads of equal length, got ", shape_of(x));
+}
+
+/// What head_dot and its gradient read: rows of x for `out`, and a vector a head.
+void check_head_dot(const char* who, const Tensor& x, const Tensor& weight, const Tensor& out) {
+  check_shape(who, "weight", weight, out.cols(), weight.cols(), out.scalar());
+  check_prefix(who, "x", x, out.rows(), weight.size(), out.scalar());
+}
+
+void check_slope(const char* who, double negative_slope) {
+  KITH_CHECK(negative_slope > 0, InvalidArgument, who, ": negative_slope must be > 0, got ", negative_slope);
 }
 
 void check_argmax(const char* who, std::size_t size, const Tensor& out) {
@@ -206,6 +217,45 @@ void CpuBackend::edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, 
   cpu::edge_dot(block, x, y, out);
 }
 
+void CpuBackend::head_dot(const Tensor& x, const Tensor& weight, Tensor& out) {
+  check_head_dot("head_dot", x, weight, out);
+  cpu::head_dot(x, weight, out);
+}
+
+void CpuBackend::head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out,
+                                   Tensor& grad_x, Tensor& grad_weight) {
+  check_head_dot("head_dot_backward", x, weight, grad_out);
+  check_prefix("head_dot_backward", "grad_x", grad_x, grad_out.rows(), weight.size(), weight.scalar());
+  check_same("head_dot_backward", "grad_weight", grad_weight, weight);
+  cpu::head_dot_backward(x, weight, grad_out, *pool_, {.x = grad_x, .weight = grad_weight});
+}
+
+void CpuBackend::edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                             double negative_slope, Tensor& out) {
+  check_block("edge_scores", block);
+  check_slope("edge_scores", negative_slope);
+  check_edge_values("edge_scores", "out", out, block, out.scalar());
+  check_prefix("edge_scores", "at_source", at_source, block.num_sources, out.cols(), out.scalar());
+  check_prefix("edge_scores", "at_destination", at_destination, block.num_destinations(), out.cols(),
+               out.scalar());
+  cpu::edge_scores(block, at_source, at_destination, negative_slope, out);
+}
+
+void CpuBackend::edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                                      const Tensor& grad_scores, const EndGradients& gradients) {
+  const char* const who = "edge_scores_backward";
+  check_block(who, block);
+  check_slope(who, negative_slope);
+  check_edge_values(who, "scores", scores, block, scores.scalar());
+  check_same(who, "grad_scores", grad_scores, scores);
+  check_shape(who, "gradient at_source", *gradients.at_source, block.num_sources, scores.cols(),
+              scores.scalar());
+  check_shape(who, "gradient at_destination", *gradients.at_destination, block.num_destinations(),
+              scores.cols(), scores.scalar());
+  cpu::edge_scores_backward(
+      block, {.scores = scores, .gradient = grad_scores, .negative_slope = negative_slope}, *pool_, gradients);
+}
+
 void CpuBackend::aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
                                std::span<std::int32_t> argmax) {
   check_block("aggregate_max", block);
@@ -257,6 +307,29 @@ void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, N
   cpu::aggregate<std::int64_t>(
       {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first},
       Rows::of(x, nullptr), out);
+}
+
+RowsBlock CpuBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {
+  KITH_CHECK(!graph.offsets.empty() && first >= 0 && count >= 0 && first + count <= graph.num_nodes(),
+             InvalidArgument, "rows_as_block: rows must lie in [0, ", graph.num_nodes(), "), got [", first,
+             ", ", first + count, ")");
+  const EdgeOffset* const bounds = graph.offsets.data() + first;
+  const EdgeOffset num_edges = bounds[count] - bounds[0];
+  KITH_CHECK(num_edges <= std::numeric_limits<std::int32_t>::max(), InvalidArgument,
+             "rows_as_block: fewer rows are needed, ", count, " rows hold ", num_edges, " edges");
+  RowsBlock rows{.offsets = pool_->acquire((static_cast<std::size_t>(count) + 1) * sizeof(std::int32_t)),
+                 .block = {}};
+  auto* const offsets = reinterpret_cast<std::int32_t*>(rows.offsets.get());
+  for_tiles(count + 1, kValuesPerTile, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      offsets[i] = static_cast<std::int32_t>(bounds[i] - bounds[0]);
+    }
+  });
+  rows.block = {.num_sources = graph.num_nodes(),
+                .offsets = {offsets, static_cast<std::size_t>(count) + 1},
+                .sources = graph.neighbors.subspan(static_cast<std::size_t>(bounds[0]),
+                                                   static_cast<std::size_t>(num_edges))};
+  return rows;
 }
 
 void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
