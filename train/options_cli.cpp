@@ -67,10 +67,12 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.option_defaults()->always_capture_default();
   RunOptions& run = flags.run;
   const auto model = "Model";
-  app.add_option("--model", flags.model, "sage or gcn")->group(model);
+  app.add_option("--model", flags.model, "sage, gcn, gat or gin")->group(model);
   app.add_option("--layers", run.model.num_layers, "Graph convolutions")->group(model);
   app.add_option("--hidden", run.model.hidden_channels, "Channels between layers")->group(model);
-  app.add_option("--dropout", run.model.dropout, "After every layer but the last, 0 <= dropout < 1")
+  app.add_option("--heads", run.model.heads, "Of gat's attention; they share --hidden")->group(model);
+  app.add_option("--dropout", run.model.dropout,
+                 "After every layer but the last, and of gat's attention, 0 <= dropout < 1")
       ->group(model);
   const auto batches = "Batches";
   app.add_option("--fanout", flags.fanout,

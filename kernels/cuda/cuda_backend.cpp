@@ -25,10 +25,10 @@ DeviceTraits read_traits() {
     CUDA_CHECK(cudaDeviceGetAttribute(&value, which, device));
     return value;
   };
-  return {.l2_bytes = static_cast<std::size_t>(attribute(cudaDevAttrL2CacheSize)),
-          .num_multiprocessors = attribute(cudaDevAttrMultiProcessorCount),
-          .shared_bytes_per_block =
-              static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin))};
+  return {
+      .l2_bytes = static_cast<std::size_t>(attribute(cudaDevAttrL2CacheSize)),
+      .num_multiprocessors = attribute(cudaDevAttrMultiProcessorCount),
+      .shared_bytes_per_block = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin))};
 }
 
 cudaEvent_t event_of(const Tensor::Buffer& event) { return reinterpret_cast<cudaEvent_t>(event.get()); }

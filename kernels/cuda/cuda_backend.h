@@ -11,8 +11,8 @@
 
 namespace kith::cuda {
 
-/// Device 0. Operations are launched on one stream by one thread; copies from the host run on a second stream and
-/// may be asked for by any thread. Tensors may outlive it.
+/// Device 0. Operations are launched on one stream by one thread; copies from the host run on a second stream
+/// and may be asked for by any thread. Tensors may outlive it.
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(const BackendOptions& options);

@@ -1,9 +1,8 @@
-#include "kernels/cuda/dropout.h"
-
 #include <Random123/philox.h>
 
 #include <cstdint>
 
+#include "kernels/cuda/dropout.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/dispatch.h"
 #include "kernels/dropout_mask.h"
@@ -20,9 +19,9 @@ __global__ void relu_dropout_kernel(DropoutMask mask, T scale, std::int64_t coun
   const std::int64_t call = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const std::int64_t first = call / kDropoutLanes * kDropoutBlock + call % kDropoutLanes;
   if (first >= count) return;
-  const r123::Philox4x32::ctr_type counter{
-      {static_cast<std::uint32_t>(call), static_cast<std::uint32_t>(call >> 32) | mask.step_high, mask.step,
-       mask.layer}};
+  const r123::Philox4x32::ctr_type counter{{static_cast<std::uint32_t>(call),
+                                            static_cast<std::uint32_t>(call >> 32) | mask.step_high, mask.step,
+                                            mask.layer}};
   const r123::Philox4x32::key_type key{{mask.key[0], mask.key[1]}};
   const r123::Philox4x32::ctr_type words = r123::Philox4x32()(counter, key);
   for (int draw = 0; draw < 8; ++draw) {
