@@ -1,7 +1,5 @@
 #include "kernels/backend.h"
 
-#include <algorithm>
-
 #include "graph/errors.h"
 
 namespace kith {
@@ -18,19 +16,27 @@ Tensor Backend::clone(const Tensor& x) {
   return result;
 }
 
-std::vector<std::string> available_devices() {
-  // The CUDA side finds devices but has no operations yet, so it is not one to compute on.
-  return {"cpu"};
+LossResult Backend::read_loss(const Tensor& totals) {
+  std::array<double, 3> values{};
+  download(totals, values);
+  return {.loss = values[0],
+          .correct = static_cast<std::int64_t>(values[1]),
+          .counted = static_cast<std::int64_t>(values[2])};
 }
 
-std::unique_ptr<Backend> make_backend(std::string_view device) {
+std::vector<std::string> available_devices() {
+  std::vector<std::string> devices{"cpu"};
+  if (num_cuda_devices() > 0) devices.emplace_back("cuda");
+  return devices;
+}
+
+std::unique_ptr<Backend> make_backend(std::string_view device, const BackendOptions& options) {
   KITH_CHECK(device == "auto" || device == "cpu" || device == "cuda", InvalidArgument,
              "--device: expected auto, cpu or cuda, got '", device, "'");
-  if (device == "auto") {
-    const std::vector<std::string> devices = available_devices();
-    return make_backend(std::find(devices.begin(), devices.end(), "cuda") != devices.end() ? "cuda" : "cpu");
-  }
-  return device == "cuda" ? make_cuda_backend() : make_cpu_backend();
+  if (device == "cuda" || (device == "auto" && num_cuda_devices() > 0)) return make_cuda_backend(options);
+  KITH_CHECK(!options.allow_tf32 && !options.use_cusparse, InvalidArgument,
+             options.allow_tf32 ? "--tf32" : "--cusparse", ": expected --device cuda, got ", device);
+  return make_cpu_backend();
 }
 
 }  // namespace kith

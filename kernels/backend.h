@@ -2,11 +2,14 @@
 // To add one: declare it here, write it for every backend, one test, one bench.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "graph/feature_store.h"
@@ -25,7 +28,7 @@ struct Dropout {
   std::int32_t layer = 0;
 };
 
-/// Result of the loss over the roots of a batch.
+/// What the loss adds up over batches, on the device as [1 x 3] in this order.
 struct LossResult {
   double loss = 0;           ///< sum over the roots, in nats
   std::int64_t correct = 0;  ///< roots whose largest logit is their label
@@ -49,8 +52,54 @@ struct AdamOptions {
   double weight_decay = 0;
 };
 
-/// One device. All tensors of a call must be its own and of one scalar type. Shapes are checked with
-/// InvalidArgument; ids inside adjacency are trusted. Results do not depend on the number of threads.
+/// Host arrays where a device can read them (Backend::to_device). Move-only. On the CPU it refers to the host's
+/// own arrays, which must outlive it.
+class DeviceArrays {
+ public:
+  DeviceArrays() = default;
+  /// arrays: where each one is on the device. memory: what holds them, if they were copied. ready: keeps what
+  /// says that they are there.
+  DeviceArrays(std::vector<std::span<const std::byte>> arrays, std::vector<Tensor::Buffer> memory = {},
+               Tensor::Buffer ready = {})
+      : arrays_(std::move(arrays)), memory_(std::move(memory)), ready_(std::move(ready)) {}
+
+  /// The i-th array, in the order in which they were given. The span may only be read by the device.
+  template <typename T>
+  std::span<const T> get(std::size_t i) const {
+    return {reinterpret_cast<const T*>(arrays_[i].data()), arrays_[i].size() / sizeof(T)};
+  }
+  const Tensor::Buffer& ready() const { return ready_; }
+
+ private:
+  std::vector<std::span<const std::byte>> arrays_;
+  std::vector<Tensor::Buffer> memory_;
+  Tensor::Buffer ready_;  ///< destroyed before memory_
+};
+
+/// Choices that only a CUDA backend has.
+struct BackendOptions {
+  /// Dense products round their factors to 10 bits of mantissa, and are several times faster.
+  bool allow_tf32 = false;
+  /// aggregate() by cuSPARSE's SpMM instead of Kith's kernels: the rival, for benches.
+  bool use_cusparse = false;
+};
+
+/// Where edge_scores_backward writes: [num_sources x heads] and [num_destinations x heads], overwritten.
+struct EndGradients {
+  Tensor* at_source;
+  Tensor* at_destination;
+};
+
+/// Some rows of a whole graph as a block: bounds of its own, sources are global ids. Refers to the graph.
+struct RowsBlock {
+  Tensor::Buffer offsets;
+  BlockCsrView block;  ///< num_sources: the graph's nodes
+};
+
+/// One device. All tensors of a call must be its own and of one scalar type, and all spans and views must be in
+/// its memory: the host never reads through them. Calls return before the device is done; download() waits.
+/// Shapes are checked with InvalidArgument; ids inside adjacency are trusted. Results do not depend on the
+/// number of threads. One thread calls operations; to_device() may be called from any.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -59,10 +108,32 @@ class Backend {
   virtual Tensor empty(std::int64_t rows, std::int64_t cols, Scalar scalar) = 0;  ///< uninitialised
   Tensor zeros(std::int64_t rows, std::int64_t cols, Scalar scalar);
   Tensor clone(const Tensor& x);
+  Tensor zero_loss() { return zeros(1, 3, Scalar::f64); }  ///< for softmax_cross_entropy to add to
+  LossResult read_loss(const Tensor& totals);              ///< waits for the device
   virtual void fill(Tensor& x, double value) = 0;
   virtual void copy(const Tensor& from, Tensor& to) = 0;                    ///< same shape and scalar
   virtual void upload(std::span<const double> values, Tensor& to) = 0;      ///< converts to to's scalar
   virtual void download(const Tensor& from, std::span<double> values) = 0;  ///< converts from from's scalar
+
+  /// Brings host arrays to the device with one copy, beside the operations that run there. The arrays may
+  /// change once this returns, but not on the CPU, which reads them in place. Throws EnvironmentError without
+  /// memory.
+  virtual DeviceArrays to_device(std::span<const std::span<const std::byte>> arrays) = 0;
+  template <typename... Ts>
+  DeviceArrays to_device(std::span<const Ts>... arrays) {
+    const std::array<std::span<const std::byte>, sizeof...(Ts)> all{std::as_bytes(arrays)...};
+    return to_device(std::span<const std::span<const std::byte>>(all));
+  }
+
+  /// The same for a table that many batches read: copied if it fits beside a reserve for training, else kept in
+  /// host memory that the device reads over the bus.
+  virtual DeviceArrays table_to_device(std::span<const std::byte> table) = 0;
+
+  /// Operations that are called from now on find the arrays on the device.
+  virtual void wait_for(const DeviceArrays& arrays) = 0;
+
+  /// out[i] = table[first + i], converted. out: [rows x table.dim].
+  virtual void read_rows(FeatureView table, std::int64_t first, Tensor& out) = 0;
 
   /// out[i] = table[ids[i]], converted. out: [ids.size() x table.dim]; ids: global.
   virtual void gather(FeatureView table, std::span<const NodeId> ids, Tensor& out) = 0;
@@ -95,6 +166,26 @@ class Backend {
   /// [num_destinations x heads * c]; out: [num_edges x heads].
   virtual void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out) = 0;
 
+  /// out[i, h] = <x[i, h], weight[h]>, what a node puts into the attention of GAT. x: [out.rows() or more x
+  /// heads * c]; weight: [heads x c]; out: [n x heads].
+  virtual void head_dot(const Tensor& x, const Tensor& weight, Tensor& out) = 0;
+
+  /// The gradients of head_dot: grad_x[i, h] += grad_out[i, h] * weight[h] in the rows of grad_out, and
+  /// grad_weight[h] = the sum over i of grad_out[i, h] * x[i, h], in a fixed order. Shapes as above.
+  virtual void head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out, Tensor& grad_x,
+                                 Tensor& grad_weight) = 0;
+
+  /// out[e, h] = leaky_relu(at_source[u, h] + at_destination[v, h]) for every edge e = (u -> v). at_source:
+  /// [num_sources x heads]; at_destination: [num_destinations x heads]; out: [num_edges x heads].
+  /// negative_slope: > 0.
+  virtual void edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                           double negative_slope, Tensor& out) = 0;
+
+  /// The gradients of edge_scores by both ends, overwritten; deterministic. scores: its result, whose signs say
+  /// where the slope counts; grad_scores: [num_edges x heads].
+  virtual void edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                                    const Tensor& grad_scores, const EndGradients& gradients) = 0;
+
   /// out[v] = the largest x[u] of the edges (u -> v), per column; an empty row gives 0, a NaN is kept. argmax:
   /// the edge that won (the first of equals), -1 in an empty row; [num_destinations * x.cols()], row-major.
   virtual void aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
@@ -118,6 +209,10 @@ class Backend {
   virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
                               Tensor& out) = 0;
 
+  /// Rows [first, first + count) of `graph`, for the operations that take a block. Throws InvalidArgument if
+  /// they hold 2^31 edges or more.
+  virtual RowsBlock rows_as_block(CsrView graph, NodeId first, std::int64_t count) = 0;
+
   /// c[0:rows] = op(a)[0:rows] @ op(b) + beta * c. transpose flags as in BLAS. `a` may have more rows than c
   /// needs when it is not transposed (a prefix is used).
   virtual void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
@@ -133,12 +228,17 @@ class Backend {
   /// grad *= (y > 0 ? 1 / (1 - rate) : 0), y the output of relu_dropout.
   virtual void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) = 0;
 
-  /// Softmax cross-entropy over classes. logits: [n x classes]; labels: [n], kNoLabel rows are left out;
-  /// gradient (same shape, may be null): d(mean loss over counted rows)/d(logits).
-  virtual LossResult softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
-                                           Tensor* gradient) = 0;
+  /// Softmax cross-entropy over classes. logits: [n x classes]; labels: [n], kNoLabel rows are left out, the
+  /// others must be in [0, classes); gradient (same shape as logits, may be null): d(mean loss over counted
+  /// rows)/d(logits). Adds to `totals`, [1 x 3] f64: loss, correct and counted of LossResult.
+  virtual void softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
+                                     Tensor* gradient, Tensor& totals) = 0;
 
-  /// out[i] = table[ids[i]]. table: [num_rows x d]; ids: [n] in [0, num_rows); out: [n x d].
+  /// Marks the end of a training step: waits until the device is at most one step behind the host, so that what
+  /// the steps hold in memory stays bounded.
+  virtual void end_step() = 0;
+
+  /// out[i] = table[ids[i]]. table: [num_rows x d]; ids: [n] in [0, num_rows), not checked; out: [n x d].
   virtual void embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) = 0;
 
   /// grad_table[ids[i]] += grad_out[i]: the gradient of embed, summed in the order of i.
@@ -168,14 +268,18 @@ class Backend {
 /// oneTBB + SIMD, the reference. Uses as many threads as tbb::global_control allows.
 std::unique_ptr<Backend> make_cpu_backend();
 
+/// CUDA devices that answer; 0 in a build without CUDA.
+int num_cuda_devices();
+
 /// Throws DeviceError where there is no CUDA device or no CUDA build.
-std::unique_ptr<Backend> make_cuda_backend();
+std::unique_ptr<Backend> make_cuda_backend(const BackendOptions& options = {});
 
 /// Names of the devices that this build can compute on, here and now; "cpu" is always among them.
 std::vector<std::string> available_devices();
 
 /// device: "auto" (the best there is), "cpu" or "cuda". Throws InvalidArgument for another name, DeviceError
-/// ("--device cuda: no CUDA device (...)") for a missing device.
-std::unique_ptr<Backend> make_backend(std::string_view device);
+/// ("--device cuda: no CUDA device (...)") for a missing device, InvalidArgument for options that it does not
+/// have.
+std::unique_ptr<Backend> make_backend(std::string_view device, const BackendOptions& options = {});
 
 }  // namespace kith

@@ -4,7 +4,9 @@
 
 namespace kith {
 
-std::unique_ptr<Backend> make_cuda_backend() {
+int num_cuda_devices() { return 0; }
+
+std::unique_ptr<Backend> make_cuda_backend(const BackendOptions&) {
   throw DeviceError("--device cuda: no CUDA device (this version was built without CUDA)");
 }
 

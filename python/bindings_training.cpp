@@ -8,6 +8,7 @@
 #include "kernels/backend.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
+#include "train/device_data.h"
 #include "train/model.h"
 #include "train/trainer.h"
 
@@ -43,7 +44,8 @@ py::array infer(Model& model, const Dataset& dataset) {
   Tensor logits;
   {
     const py::gil_scoped_release release;
-    logits = model.infer(dataset.graph.view(), dataset.features.view());
+    DeviceData data(model.backend(), dataset, model.options().kind);
+    logits = model.infer(data.graph());
   }
   return to_array(std::move(logits));
 }
@@ -94,6 +96,7 @@ void bind_training(py::module_& module) {
       .def_readwrite("hidden_channels", &ModelOptions::hidden_channels)
       .def_readwrite("out_channels", &ModelOptions::out_channels)
       .def_readwrite("num_layers", &ModelOptions::num_layers)
+      .def_readwrite("heads", &ModelOptions::heads)
       .def_readwrite("dropout", &ModelOptions::dropout)
       .def_readwrite("seed", &ModelOptions::seed);
   py::class_<Model>(module, "Model")

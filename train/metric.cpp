@@ -13,7 +13,11 @@ double accuracy(Backend& backend, const Tensor& logits, std::span<const std::int
                 std::span<const NodeId> nodes) {
   std::vector<std::int32_t> masked(labels.size(), kNoLabel);
   for (const NodeId node : nodes) masked[node] = labels[node];
-  const LossResult result = backend.softmax_cross_entropy(logits, masked, nullptr);
+  const DeviceArrays on_device = backend.to_device(std::span<const std::int32_t>(masked));
+  backend.wait_for(on_device);
+  Tensor totals = backend.zero_loss();
+  backend.softmax_cross_entropy(logits, on_device.get<std::int32_t>(0), nullptr, totals);
+  const LossResult result = backend.read_loss(totals);
   return result.counted == 0 ? 0 : static_cast<double>(result.correct) / static_cast<double>(result.counted);
 }
 

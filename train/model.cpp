@@ -1,12 +1,17 @@
 #include "train/model.h"
 
+#include <array>
 #include <string>
 #include <utility>
 
 #include "graph/errors.h"
+#include "train/model_adjacency.h"
 
 namespace kith {
 namespace {
+
+constexpr std::array<std::string_view, 4> kNames = {"sage", "gcn", "gat", "gin"};  // as ModelKind counts
+constexpr std::int32_t kAttentionMasks = 1 << 16;  // dropout of attention draws apart from that of the outputs
 
 void check_options(const ModelOptions& options) {
   KITH_CHECK(options.num_layers >= 1 && options.num_layers <= 10, InvalidArgument,
@@ -19,81 +24,89 @@ void check_options(const ModelOptions& options) {
              options.out_channels);
   KITH_CHECK(options.dropout >= 0 && options.dropout < 1, InvalidArgument,
              "Model: dropout must be in [0, 1), got ", options.dropout);
+  KITH_CHECK(options.heads > 0, InvalidArgument, "Model: heads must be > 0, got ", options.heads);
+  KITH_CHECK(options.kind == ModelKind::gat || options.heads == 1, InvalidArgument,
+             "Model: only gat has heads, got ", options.heads, " for ", name_of(options.kind));
+  KITH_CHECK(options.hidden_channels % options.heads == 0, InvalidArgument,
+             "Model: hidden_channels must be a multiple of heads (", options.heads, "), got ",
+             options.hidden_channels);
+}
+
+std::unique_ptr<Layer> make_layer(Backend& backend, const ModelOptions& options, std::int32_t layer) {
+  const bool is_last = layer + 1 == options.num_layers;
+  const LayerShape shape{.in_channels = layer == 0 ? options.in_channels : options.hidden_channels,
+                         .out_channels = is_last ? options.out_channels : options.hidden_channels,
+                         .scalar = options.scalar};
+  const std::string name = concat("convs.", layer);
+  switch (options.kind) {
+    case ModelKind::sage:
+      break;
+    case ModelKind::gcn:
+      return make_gcn_layer(backend, name, shape, options.seed);
+    case ModelKind::gat:
+      return make_gat_layer(backend, name, shape, {.count = options.heads, .is_concat = !is_last},
+                            options.seed);
+    case ModelKind::gin:
+      return make_gin_layer(backend, name, shape, options.seed);
+  }
+  return make_sage_layer(backend, name, shape, options.seed);
 }
 
 }  // namespace
 
 ModelKind parse_model_kind(std::string_view name) {
-  if (name == "sage") return ModelKind::sage;
-  if (name == "gcn") return ModelKind::gcn;
-  throw InvalidArgument(concat("model must be sage or gcn, got '", name, "'"));
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (name == kNames[i]) return static_cast<ModelKind>(i);
+  }
+  throw InvalidArgument(concat("model must be sage, gcn, gat or gin, got '", name, "'"));
 }
 
-std::string_view name_of(ModelKind kind) { return kind == ModelKind::sage ? "sage" : "gcn"; }
+std::string_view name_of(ModelKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
 
 Model::Model(Backend& backend, const ModelOptions& options) : backend_(backend), options_(options) {
   check_options(options);
-  for (std::int32_t i = 0; i < num_layers(); ++i) {
-    const LayerShape shape{
-        .in_channels = i == 0 ? options.in_channels : options.hidden_channels,
-        .out_channels = i + 1 == num_layers() ? options.out_channels : options.hidden_channels,
-        .scalar = options.scalar};
-    const std::string name = concat("convs.", i);
-    layers_.push_back(options.kind == ModelKind::sage ? make_sage_layer(backend, name, shape, options.seed)
-                                                      : make_gcn_layer(backend, name, shape, options.seed));
-  }
+  for (std::int32_t i = 0; i < num_layers(); ++i) layers_.push_back(make_layer(backend, options, i));
 }
 
 Dropout Model::dropout(std::int64_t step, std::int32_t layer) const {
   return {.rate = options_.dropout, .seed = options_.seed, .step = step, .layer = layer};
 }
 
-LayerInput Model::input_of(std::int32_t layer, const ForwardPass& pass, FeatureView features,
-                           std::span<const NodeId> input_nodes) const {
+LayerInput Model::input_of(std::int32_t layer, const ForwardPass& pass, const DeviceBatch& batch) {
   if (layer > 0) return {.hidden = &pass.outputs[layer - 1], .features = {}, .ids = {}};
-  return {.hidden = nullptr, .features = features, .ids = input_nodes};
+  return {.hidden = nullptr, .features = batch.features, .ids = batch.rows};
 }
 
-ForwardPass Model::forward(const BatchAdjacency& adjacency, FeatureView features,
-                           std::span<const NodeId> input_nodes, std::int64_t step) {
-  KITH_CHECK(static_cast<std::int32_t>(adjacency.hop_bounds.size()) == num_layers() + 1, InvalidArgument,
-             "Model: a batch of ", num_layers(), " hops is needed (one a layer), got ",
-             adjacency.hop_bounds.size() - 1);
-  KITH_CHECK(features.dim == options_.in_channels, InvalidArgument, "Model: features must have ",
-             options_.in_channels, " columns, got ", features.dim);
+ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) {
+  KITH_CHECK(static_cast<std::int32_t>(batch.shapes.size()) == num_layers(), InvalidArgument,
+             "Model: a batch of ", num_layers(), " hops is needed (one a layer), got ", batch.shapes.size());
+  KITH_CHECK(batch.features.dim == options_.in_channels, InvalidArgument, "Model: features must have ",
+             options_.in_channels, " columns, got ", batch.features.dim);
   ForwardPass pass{.contexts = std::vector<LayerContext>(layers_.size()), .outputs = {}, .step = step};
   pass.outputs.reserve(layers_.size());
   for (std::int32_t i = 0; i < num_layers(); ++i) {
-    Tensor out =
-        layers_[i]->forward(adjacency.block(i), input_of(i, pass, features, input_nodes), pass.contexts[i]);
+    pass.contexts[i].attention.dropout = dropout(step, kAttentionMasks + i);
+    Tensor out = layers_[i]->forward(batch.block(i), input_of(i, pass, batch), pass.contexts[i]);
     if (i + 1 < num_layers()) backend_.relu_dropout(dropout(step, i), out);
     pass.outputs.push_back(std::move(out));
   }
   return pass;
 }
 
-LossResult Model::backward(const ForwardPass& pass, const BatchAdjacency& adjacency, FeatureView features,
-                           std::span<const NodeId> input_nodes, std::span<const std::int32_t> labels) {
+void Model::backward(const ForwardPass& pass, const DeviceBatch& batch, Tensor& totals) {
   Tensor gradient = backend_.empty(pass.logits().rows(), pass.logits().cols(), options_.scalar);
-  const LossResult loss = backend_.softmax_cross_entropy(pass.logits(), labels, &gradient);
+  backend_.softmax_cross_entropy(pass.logits(), batch.labels, &gradient, totals);
   for (std::int32_t i = num_layers() - 1; i >= 0; --i) {
-    const LayerInput input = input_of(i, pass, features, input_nodes);
-    gradient = layers_[i]->backward(adjacency.block(i), input, pass.contexts[i], gradient);
+    gradient = layers_[i]->backward(batch.block(i), input_of(i, pass, batch), pass.contexts[i], gradient);
     if (i > 0) backend_.relu_dropout_backward(dropout(pass.step, i - 1), pass.outputs[i - 1], gradient);
   }
-  return loss;
 }
 
-Tensor Model::infer(CsrView graph, FeatureView features) {
-  WeightedGraph normalized;
-  if (options_.kind == ModelKind::gcn) {
-    normalized = make_gcn_graph(graph);
-    graph = normalized.graph.view();
-  }
+Tensor Model::infer(const DeviceGraph& graph) {
   Tensor hidden;
   for (std::int32_t i = 0; i < num_layers(); ++i) {
-    const LayerInput input{.hidden = i == 0 ? nullptr : &hidden, .features = features, .ids = {}};
-    Tensor out = layers_[i]->infer(graph, normalized.weights, input);
+    const LayerInput input{.hidden = i == 0 ? nullptr : &hidden, .features = graph.features, .ids = {}};
+    Tensor out = layers_[i]->infer(graph.graph, graph.weights, input);
     if (i + 1 < num_layers()) backend_.relu_dropout({}, out);
     hidden = std::move(out);
   }

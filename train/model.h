@@ -7,16 +7,15 @@
 #include <string_view>
 #include <vector>
 
-#include "graph/dataset.h"
 #include "kernels/backend.h"
+#include "train/device_batch.h"
 #include "train/layer.h"
-#include "train/normalization.h"
 
 namespace kith {
 
-enum class ModelKind : std::uint8_t { sage, gcn };
+enum class ModelKind : std::uint8_t { sage, gcn, gat, gin };
 
-/// "sage" or "gcn". Throws InvalidArgument for another name.
+/// "sage", "gcn", "gat" or "gin". Throws InvalidArgument for another name.
 ModelKind parse_model_kind(std::string_view name);
 std::string_view name_of(ModelKind kind);
 
@@ -27,7 +26,8 @@ struct ModelOptions {
   std::int32_t hidden_channels = 256;  ///< > 0
   std::int32_t out_channels = 0;       ///< classes, > 0
   std::int32_t num_layers = 3;         ///< 1..10
-  double dropout = 0.5;                ///< after every layer but the last, 0 <= dropout < 1
+  std::int32_t heads = 1;              ///< of GAT's attention, > 0 and a divisor of hidden_channels; else 1
+  double dropout = 0.5;  ///< after every layer but the last, and of GAT's attention, 0 <= dropout < 1
   Scalar scalar = Scalar::f32;
   std::uint64_t seed = 0;  ///< of the initial parameters and the dropout masks
 };
@@ -49,15 +49,15 @@ class Model {
 
   /// One training pass over a batch. step numbers the dropout mask. Throws InvalidArgument unless the batch has
   /// as many hops as the model has layers and the features as many columns as in_channels.
-  ForwardPass forward(const BatchAdjacency& adjacency, FeatureView features,
-                      std::span<const NodeId> input_nodes, std::int64_t step);
+  ForwardPass forward(const DeviceBatch& batch, std::int64_t step);
 
-  /// Sets all gradients to those of the mean cross-entropy over the labelled roots. labels: [num_roots].
-  LossResult backward(const ForwardPass& pass, const BatchAdjacency& adjacency, FeatureView features,
-                      std::span<const NodeId> input_nodes, std::span<const std::int32_t> labels);
+  /// Sets all gradients to those of the mean cross-entropy over the labelled roots. totals: see
+  /// Backend::softmax_cross_entropy.
+  void backward(const ForwardPass& pass, const DeviceBatch& batch, Tensor& totals);
 
   /// Logits of every node over all neighbours, layer by layer, without dropout: [num_nodes x out_channels].
-  Tensor infer(CsrView graph, FeatureView features);
+  /// graph: as DeviceData gives it for this kind of model.
+  Tensor infer(const DeviceGraph& graph);
 
   std::vector<Parameter*> parameters();
   const ModelOptions& options() const { return options_; }
@@ -66,8 +66,7 @@ class Model {
  private:
   Dropout dropout(std::int64_t step, std::int32_t layer) const;
   std::int32_t num_layers() const { return options_.num_layers; }
-  LayerInput input_of(std::int32_t layer, const ForwardPass& pass, FeatureView features,
-                      std::span<const NodeId> input_nodes) const;
+  static LayerInput input_of(std::int32_t layer, const ForwardPass& pass, const DeviceBatch& batch);
 
   Backend& backend_;
   ModelOptions options_;

@@ -1,6 +1,5 @@
-// Brings what a batch reads to where compute reads it. Plain host memory is the one tier so far: feature rows
-// are read in place, so staging builds the adjacency and fetches the labels. Other tiers implement the same
-// interface.
+// Brings what a batch reads to where compute reads it: the adjacency, the labels, and the way to the feature
+// rows: in place, where one table holds them all, or through tiers of bounded size.
 #pragma once
 
 #include <cstdint>
@@ -8,31 +7,53 @@
 #include <vector>
 
 #include "graph/dataset.h"
+#include "kernels/backend.h"
+#include "train/device_batch.h"
 #include "train/loader.h"
 #include "train/model.h"
 #include "train/normalization.h"
+#include "train/staging/options.h"
+#include "train/staging/traffic.h"
 
 namespace kith {
 
 /// A batch that compute can start on.
 struct StagedBatch {
-  std::vector<NodeId> input_nodes;  ///< [num_inputs] global ids, the rows of `features` to read
-  BatchAdjacency adjacency;
-  FeatureView features;              ///< the table that input_nodes index
-  std::vector<std::int32_t> labels;  ///< [num_roots]
+  std::vector<NodeId> input_nodes;   ///< [num_inputs] global ids
+  BatchAdjacency adjacency;          ///< on the host; `batch` may refer to it
+  std::vector<std::int32_t> labels;  ///< [num_roots], on the host; `batch` may refer to them
+  DeviceBatch batch;                 ///< Backend::wait_for(batch.arrays) before it is used
+  bool has_labels = false;           ///< a root has a label
+  Tensor staged_rows;                ///< feature rows of this batch alone, if they are not read in place
+  std::vector<NodeId> staged_ids;    ///< [num_inputs] and their numbers there
+  StageTraffic traffic;              ///< through the tiers; nothing if rows are read in place
   BatchStats stats;
   double sample_seconds = 0;
   double stage_seconds = 0;
 };
 
-/// The path of feature rows to the device. stage() is called from prefetch threads, one batch at a time each.
+/// The path of a batch and its feature rows to the device. stage() is called from prefetch threads, one batch
+/// at a time each.
 class Staging {
  public:
   virtual ~Staging() = default;
   virtual StagedBatch stage(SampledBatch sampled) = 0;
+
+  /// Batches that are to be revealed before the one that is staged.
+  virtual std::int32_t lookahead() const { return 0; }
+  /// Tells of a batch of the present epoch to come. Every batch is revealed, in order, before it is staged.
+  virtual void reveal(const SampledBatch& /*sampled*/) {}
 };
 
-/// Reads features where the dataset holds them (loaded or mapped). `dataset` must outlive it.
-std::unique_ptr<Staging> make_host_staging(const Dataset& dataset, ModelKind kind);
+/// Reads feature rows in place, from one table that holds all of them: `features`, in the device's memory. All
+/// arguments must outlive it.
+std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& dataset, FeatureView features,
+                                               ModelKind kind);
+
+/// Copies the rows of every batch out of tiers that are managed by options.policy. Samples an epoch of `loader`
+/// first. Throws InvalidArgument unless the backend is the CPU's. `backend` and `dataset` must outlive it;
+/// batches come one after another.
+std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, const Loader& loader,
+                                             ModelKind kind, const StagingOptions& options);
 
 }  // namespace kith

@@ -10,6 +10,7 @@
 
 #include "graph/dataset.h"
 #include "train/adam.h"
+#include "train/device_data.h"
 #include "train/loader.h"
 #include "train/metric.h"
 #include "train/model.h"
@@ -29,16 +30,19 @@ struct EpochReport {
   double train_loss = 0;      ///< mean over the labelled roots, in nats
   double valid_accuracy = 0;  ///< of the chosen metric, 0..1; NaN if not evaluated
   EpochSeconds seconds;
-  BatchStats stats;  ///< sums over the batches
+  BatchStats stats;      ///< sums over the batches
+  StageTraffic traffic;  ///< the same; nothing if features are read in place
 };
 
 /// How training steps are made.
 struct TrainerOptions {
   AdamOptions adam;
   Metric metric = Metric::accuracy;
+  StagingOptions staging = {};  ///< policy `none`: features are read in place
 };
 
-/// Owns the optimiser. Keeps references to model and dataset, which must outlive it.
+/// Owns the optimiser, and from the first epoch on the tiers, whose statistics are of that epoch's loader.
+/// Keeps references to model and dataset, which must outlive it.
 class Trainer {
  public:
   /// Throws InvalidArgument if the dataset has no features or labels, or is multi-label.
@@ -56,6 +60,7 @@ class Trainer {
   const Dataset& dataset_;
   TrainerOptions options_;
   Adam optimizer_;
+  DeviceData data_;
   std::unique_ptr<Staging> staging_;
   std::int64_t step_ = 0;
 };

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/edge_rows.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/row_ranges.h"
 #include "kernels/cpu/transpose.h"
+#include "kernels/dispatch.h"
 
 namespace kith::cpu {
 namespace {
@@ -224,8 +224,8 @@ void gather(const Rows& x, Tensor& out) {
       using T = decltype(zero);
       for_tiles(out.rows(), kRowsPerTile, [&](std::int64_t, std::int64_t first, std::int64_t last) {
         for (std::int64_t i = first; i < last; ++i) {
-          convert_row<T, Source>(data + static_cast<std::int64_t>(x.ids[i]) * x.dim, x.dim,
-                                 out.data<T>() + i * x.dim);
+          const std::int64_t row = x.ids == nullptr ? i : x.ids[i];
+          convert_row<T, Source>(data + row * x.dim, x.dim, out.data<T>() + i * x.dim);
         }
       });
     });

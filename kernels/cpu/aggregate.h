@@ -5,20 +5,12 @@
 #include <span>
 
 #include "graph/views.h"
+#include "kernels/adjacency.h"
 #include "kernels/cpu/buffer_pool.h"
 #include "kernels/cpu/rows.h"
 #include "kernels/tensor.h"
 
 namespace kith::cpu {
-
-/// Rows [first, first + out.rows()) of an adjacency. Offset: int32 in a block, int64 in a whole graph.
-template <typename Offset>
-struct Adjacency {
-  std::span<const Offset> offsets;
-  std::span<const std::int32_t> sources;
-  std::span<const float> weights;  ///< [num_edges], or empty for the mean
-  std::int64_t first = 0;
-};
 
 /// out[i] = weighted sum, or mean, over row first + i. Each row is one sequential sum.
 template <typename Offset>
@@ -39,7 +31,7 @@ void aggregate_heads(BlockCsrView block, const Tensor& weights, const Tensor& x,
 void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const Tensor& grad_out,
                               BufferPool& pool, Tensor& grad_x);
 
-/// out[i] = x[i], converted; x.ids must be given.
+/// out[i] = row i of x, converted.
 void gather(const Rows& x, Tensor& out);
 
 }  // namespace kith::cpu

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/edge_rows.h"
 #include "kernels/cpu/multiversion.h"
 #include "kernels/cpu/row_ranges.h"
 #include "kernels/cpu/transpose.h"
+#include "kernels/dispatch.h"
 
 namespace kith::cpu {
 namespace {

@@ -1,43 +1,23 @@
 #include "kernels/cpu/dropout.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/multiversion.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/dispatch.h"
+#include "kernels/dropout_mask.h"
 
 namespace kith::cpu {
 namespace {
 
-constexpr int kLanes =
-    kDropoutBlock / 8;  // calls a block; few enough for the first-level cache, too many to unroll
+constexpr int kLanes = kDropoutLanes;  // few enough for the first-level cache, too many to unroll
 constexpr std::int64_t kElementsPerTile = 1 << 15;
 static_assert(kElementsPerTile % kDropoutBlock == 0);
 
-/// What the calls of all blocks share.
-struct Mask {
-  std::uint32_t key[2];
-  std::uint32_t step;
-  std::uint32_t step_high;
-  std::uint32_t layer;
-  std::uint32_t threshold;  ///< a draw below it drops, 0..65536
-};
-
-Mask make_mask(const Dropout& dropout) {
-  const std::uint64_t key = dropout.seed ^ kDropoutKey;
-  const auto step = static_cast<std::uint64_t>(dropout.step);
-  return {.key = {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)},
-          .step = static_cast<std::uint32_t>(step),
-          .step_high = static_cast<std::uint32_t>(step >> 32) << 16,
-          .layer = static_cast<std::uint32_t>(dropout.layer),
-          .threshold = static_cast<std::uint32_t>(std::lround(dropout.rate * 65536))};
-}
-
 /// The draws of one block. Random123's Philox4x32-10 (Salmon et al., SC 2011) with its rounds outside and
 /// eight counters inside, which the compiler turns into vector code; the library's own call is scalar.
-KITH_INLINE void draw_block(const Mask& mask, std::uint64_t block, std::uint32_t* __restrict draws) {
+KITH_INLINE void draw_block(const DropoutMask& mask, std::uint64_t block, std::uint32_t* __restrict draws) {
   std::uint32_t a[kLanes], b[kLanes], c[kLanes], d[kLanes];
   const std::uint64_t first_call = block * kLanes;
   for (int l = 0; l < kLanes; ++l) {
@@ -71,8 +51,8 @@ KITH_INLINE void draw_block(const Mask& mask, std::uint64_t block, std::uint32_t
 
 /// Elements [first, last); first is a multiple of kDropoutBlock.
 template <typename T>
-KITH_MULTIVERSION void relu_dropout_range(const Mask& mask, T scale, std::int64_t first, std::int64_t last,
-                                          T* x) {
+KITH_MULTIVERSION void relu_dropout_range(const DropoutMask& mask, T scale, std::int64_t first,
+                                          std::int64_t last, T* x) {
   alignas(64) std::uint32_t draws[kDropoutBlock];
   const std::uint32_t threshold = mask.threshold;
   for (std::int64_t begin = first; begin < last; begin += kDropoutBlock) {
@@ -106,7 +86,7 @@ KITH_MULTIVERSION void backward_range(T scale, std::int64_t first, std::int64_t 
 }  // namespace
 
 void relu_dropout(const Dropout& dropout, Tensor& x) {
-  const Mask mask = make_mask(dropout);
+  const DropoutMask mask = make_dropout_mask(dropout);
   with_scalar(x.scalar(), [&](auto zero) {
     using T = decltype(zero);
     for_tiles(x.size(), kElementsPerTile, [&](std::int64_t, std::int64_t first, std::int64_t last) {

@@ -1,14 +1,12 @@
-// Rows of values in any storage type, and how one value becomes a number.
+// How a stored value becomes a number.
 #pragma once
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 
-#include "graph/feature_store.h"
-#include "graph/types.h"
 #include "kernels/cpu/multiversion.h"
-#include "kernels/tensor.h"
+#include "kernels/rows.h"
 
 namespace kith::cpu {
 
@@ -37,28 +35,6 @@ KITH_INLINE float to_float(Half x) {
   const std::uint32_t not_finite = magnitude >= 0x0f800000U ? 0x7f800000U : 0U;
   return std::bit_cast<float>(scaled | not_finite | sign);
 }
-
-/// Row-major rows of `dim` values; row u of a block is data[ids[u]], or data[u] where ids is null.
-struct Rows {
-  enum class Type : std::uint8_t { f32, f64, f16, bf16 };
-
-  const void* data = nullptr;
-  std::int64_t dim = 0;
-  Type type = Type::f32;
-  const NodeId* ids = nullptr;
-
-  static Rows of(const Tensor& x) {
-    return {.data = x.data<std::byte>(),
-            .dim = x.cols(),
-            .type = x.scalar() == Scalar::f32 ? Type::f32 : Type::f64};
-  }
-  static Rows of(FeatureView table, const NodeId* ids) {
-    const Type type = table.type == FeatureType::f32   ? Type::f32
-                      : table.type == FeatureType::f16 ? Type::f16
-                                                       : Type::bf16;
-    return {.data = table.data, .dim = table.dim, .type = type, .ids = ids};
-  }
-};
 
 /// Calls body(Source{}) with the storage type of the rows.
 template <typename Body>

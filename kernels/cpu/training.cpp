@@ -6,9 +6,9 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/multiversion.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/dispatch.h"
 
 namespace kith::cpu {
 namespace {

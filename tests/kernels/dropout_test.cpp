@@ -1,9 +1,8 @@
-#include "kernels/cpu/dropout.h"
-
 #include <Random123/philox.h>
 #include <gtest/gtest.h>
 
 #include "graph/errors.h"
+#include "kernels/dropout_mask.h"
 #include "tests/kernels/on_device.h"
 
 namespace kith {
@@ -42,7 +41,7 @@ TEST_P(DropoutTest, DrawsAreThoseOfRandom123) {
   const Dropout dropout{
       .rate = 0.3, .seed = 0x123456789abcdef, .step = (std::int64_t{5} << 32) + 77, .layer = 2};
   const std::vector<double> got = mask(dropout, 1500);
-  const std::uint64_t key = dropout.seed ^ cpu::kDropoutKey;
+  const std::uint64_t key = dropout.seed ^ kDropoutKey;
   const auto threshold = static_cast<std::uint32_t>(std::lround(0.3 * 65536));
   for (std::uint32_t i = 0; i < got.size(); ++i) {
     const std::uint32_t word = i % 512 / 128, half = i % 128 / 64, call = i / 512 * 64 + i % 64;

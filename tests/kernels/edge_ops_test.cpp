@@ -120,6 +120,103 @@ TEST_P(EdgeOps, DotsAgreeWithALoop) {
   }
 }
 
+constexpr double kSlope = 0.2;
+
+std::vector<double> naive_scores(const Block& block, const std::vector<double>& at_source,
+                                 const std::vector<double>& at_destination, std::int64_t heads) {
+  std::vector<double> out;
+  for (std::int64_t v = 0; v < block.num_destinations(); ++v) {
+    for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+      for (std::int64_t h = 0; h < heads; ++h) {
+        const double sum = at_source[block.sources[e] * heads + h] + at_destination[v * heads + h];
+        out.push_back(sum > 0 ? sum : kSlope * sum);
+      }
+    }
+  }
+  return out;
+}
+
+/// The gradients by both ends, sources first.
+std::vector<double> naive_scores_backward(const Block& block, const std::vector<double>& scores,
+                                          const std::vector<double>& grad_scores, std::int64_t heads) {
+  std::vector<double> grad(static_cast<std::size_t>((block.num_sources + block.num_destinations()) * heads));
+  for (std::int64_t v = 0; v < block.num_destinations(); ++v) {
+    for (std::int32_t e = block.offsets[v]; e < block.offsets[v + 1]; ++e) {
+      for (std::int64_t h = 0; h < heads; ++h) {
+        const double g = grad_scores[e * heads + h] * (scores[e * heads + h] > 0 ? 1 : kSlope);
+        grad[block.sources[e] * heads + h] += g;
+        grad[(block.num_sources + v) * heads + h] += g;
+      }
+    }
+  }
+  return grad;
+}
+
+TEST_P(EdgeOps, ScoresOfATinyBlock) {
+  // 1 + 2, and -4 + 2 with the slope; destination 1 hears from nobody.
+  const Block block{.num_sources = 3, .offsets = {0, 2, 2}, .sources = {2, 0}, .weights = {}};
+  const Tensor at_source = tensor(3, 1, Scalar::f64, std::vector<double>{-4, 9, 1});
+  const Tensor at_destination = tensor(2, 1, Scalar::f64, std::vector<double>{2, 8});
+  Tensor out = backend_->empty(2, 1, Scalar::f64);
+  backend_->edge_scores(block.view(), at_source, at_destination, 0.25, out);
+  EXPECT_EQ(values(out), (std::vector<double>{3, -0.5}));
+  Tensor grad_source = backend_->empty(3, 1, Scalar::f64),
+         grad_destination = backend_->empty(2, 1, Scalar::f64);
+  backend_->edge_scores_backward(block.view(), 0.25, out, tensor(2, 1, Scalar::f64, std::vector<double>{10, 4}),
+                                 {.at_source = &grad_source, .at_destination = &grad_destination});
+  EXPECT_EQ(values(grad_source), (std::vector<double>{1, 0, 10}));
+  EXPECT_EQ(values(grad_destination), (std::vector<double>{11, 0}));
+}
+
+TEST_P(EdgeOps, ScoresAgreeWithALoopForwardsAndBackwards) {
+  const Block block = random_block(60, 90, 500);
+  for (const std::int64_t heads : {1, 2, 4, 7, 70}) {
+    // More rows than needed: the operations take a prefix, as the destinations are one of the sources.
+    const std::vector<double> at_source = random_values((block.num_sources + 2) * heads, 1);
+    const std::vector<double> at_destination = random_values((block.num_destinations() + 3) * heads, 2);
+    const std::vector<double> g = random_values(block.num_edges() * heads, 3);
+    const std::vector<double> expected = naive_scores(block, at_source, at_destination, heads);
+    const std::vector<double> expected_grad = naive_scores_backward(block, expected, g, heads);
+    for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
+      Tensor out = backend_->empty(block.num_edges(), heads, scalar);
+      backend_->edge_scores(block.view(), tensor(block.num_sources + 2, heads, scalar, at_source),
+                            tensor(block.num_destinations() + 3, heads, scalar, at_destination), kSlope, out);
+      expect_close(values(out), expected, tolerance_of(scalar), concat(heads, " heads"));
+      Tensor grad_source = backend_->empty(block.num_sources, heads, scalar);
+      Tensor grad_destination = backend_->empty(block.num_destinations(), heads, scalar);
+      backend_->fill(grad_source, 9);
+      backend_->fill(grad_destination, 9);
+      backend_->edge_scores_backward(block.view(), kSlope, out, tensor(block.num_edges(), heads, scalar, g),
+                                     {.at_source = &grad_source, .at_destination = &grad_destination});
+      expect_close(joined({values(grad_source), values(grad_destination)}), expected_grad, tolerance_of(scalar),
+                   concat(heads, " heads"));
+    }
+  }
+}
+
+TEST_P(EdgeOps, ScoresGradientAgreesWithFiniteDifferences) {
+  const Block block = random_block(6, 8, 5);
+  const std::int64_t heads = 3, num_edges = block.num_edges();
+  const std::int64_t num_sources = block.num_sources, num_destinations = block.num_destinations();
+  const std::vector<double> ends = random_values((num_sources + num_destinations) * heads, 1);
+  const std::vector<double> direction = random_values(num_edges * heads, 2);
+  const auto scores_of = [&](const std::vector<double>& at) {
+    const std::span all(at);
+    Tensor out = backend_->empty(num_edges, heads, Scalar::f64);
+    backend_->edge_scores(block.view(), tensor(num_sources, heads, Scalar::f64, all.first(num_sources * heads)),
+                          tensor(num_destinations, heads, Scalar::f64, all.subspan(num_sources * heads)),
+                          kSlope, out);
+    return out;
+  };
+  Tensor grad_source = backend_->empty(num_sources, heads, Scalar::f64);
+  Tensor grad_destination = backend_->empty(num_destinations, heads, Scalar::f64);
+  backend_->edge_scores_backward(block.view(), kSlope, scores_of(ends),
+                                 tensor(num_edges, heads, Scalar::f64, direction),
+                                 {.at_source = &grad_source, .at_destination = &grad_destination});
+  expect_gradient(ends, direction, joined({values(grad_source), values(grad_destination)}),
+                  [&](const auto& at) { return values(scores_of(at)); });
+}
+
 TEST_P(EdgeOps, AcceptBlocksWithoutRowsOrEdges) {
   for (const std::vector<std::int32_t>& offsets : {std::vector<std::int32_t>{0}, {0, 0, 0}}) {
     const Block block{.num_sources = 2, .offsets = offsets, .sources = {}, .weights = {}};
@@ -129,6 +226,13 @@ TEST_P(EdgeOps, AcceptBlocksWithoutRowsOrEdges) {
     backend_->edge_softmax_backward(block.view(), none, none, grad);
     const Tensor y = backend_->zeros(block.num_destinations(), 8, Scalar::f32);
     backend_->edge_dot(block.view(), backend_->zeros(2, 8, Scalar::f32), y, grad);
+    Tensor at_source = backend_->empty(2, 4, Scalar::f32);
+    Tensor at_destination = backend_->empty(block.num_destinations(), 4, Scalar::f32);
+    backend_->edge_scores_backward(block.view(), kSlope, none, none,
+                                   {.at_source = &at_source, .at_destination = &at_destination});
+    EXPECT_EQ(values(at_source), std::vector<double>(8));
+    EXPECT_EQ(values(at_destination), std::vector<double>(static_cast<std::size_t>(at_destination.size())));
+    backend_->edge_scores(block.view(), at_source, at_destination, kSlope, none);
   }
 }
 
@@ -142,7 +246,12 @@ TEST_P(EdgeOps, GiveTheSameBitsForAnyNumberOfThreads) {
     Tensor grad = backend_->empty(num_edges, 4, Scalar::f32);
     backend_->edge_softmax(block.view(), scores, out);
     backend_->edge_softmax_backward(block.view(), out, g, grad);
-    return joined({values(out), values(grad)});
+    Tensor at_source = backend_->empty(block.num_sources, 4, Scalar::f32);
+    Tensor at_destination = backend_->empty(block.num_destinations(), 4, Scalar::f32);
+    backend_->edge_scores_backward(block.view(), kSlope, scores, grad,
+                                   {.at_source = &at_source, .at_destination = &at_destination});
+    backend_->edge_scores(block.view(), at_source, at_destination, kSlope, out);
+    return joined({values(out), values(grad), values(at_source), values(at_destination)});
   });
 }
 
@@ -159,6 +268,21 @@ TEST_P(EdgeOps, RefuseShapesThatDoNotFit) {
   EXPECT_THROW(backend_->edge_softmax_backward(block.view(), one, one, two), InvalidArgument);
   EXPECT_THROW(backend_->edge_dot(block.view(), one, one, narrow), InvalidArgument);
   EXPECT_THROW(backend_->edge_dot(block.view(), two, narrow, narrow), InvalidArgument);
+  EXPECT_NO_THROW(backend_->edge_scores(block.view(), two, one, kSlope, one));
+  EXPECT_THROW(backend_->edge_scores(block.view(), one, one, kSlope, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_scores(block.view(), two, narrow, kSlope, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_scores(block.view(), two, wide_scalar, kSlope, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_scores(block.view(), two, one, kSlope, two), InvalidArgument);
+  EXPECT_THROW(backend_->edge_scores(block.view(), two, one, 0, one), InvalidArgument);
+  const auto backward = [&](const Tensor& scores, const Tensor& grad, Tensor& source, Tensor& destination) {
+    backend_->edge_scores_backward(block.view(), kSlope, scores, grad,
+                                   {.at_source = &source, .at_destination = &destination});
+  };
+  EXPECT_NO_THROW(backward(one, one, two, one));
+  EXPECT_THROW(backward(two, two, two, one), InvalidArgument);
+  EXPECT_THROW(backward(one, narrow, two, one), InvalidArgument);
+  EXPECT_THROW(backward(one, one, one, one), InvalidArgument);
+  EXPECT_THROW(backward(one, one, two, two), InvalidArgument);
 }
 
 KITH_ON_EVERY_DEVICE(EdgeOps);

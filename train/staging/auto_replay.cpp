@@ -30,6 +30,7 @@ void AutoReplay::reveal(std::span<const NodeId> rows, std::int32_t context) {
 }
 
 StageAccount AutoReplay::step() {
+  is_renewed_ = false;
   const std::vector<NodeId> rows = std::move(revealed_.front());
   revealed_.pop_front();
   StageAccount account;
@@ -93,8 +94,9 @@ double AutoReplay::change_seconds(std::size_t to) const {
 void AutoReplay::choose() {
   const auto best =
       static_cast<std::size_t>(std::min_element(stalls_.begin(), stalls_.end()) - stalls_.begin());
-  const double regret = std::max(stall_ - stalls_[best], 0.0);
-  const double margin = margin_factor_ * std::min(regret, std::sqrt(largest_stall_ * stalls_[best]));
+  // What having followed others, and the changes, have cost against the one that is followed now.
+  const double fooled = std::max(stall_ - stalls_[followed_], 0.0);
+  const double margin = margin_factor_ * std::min(fooled, std::sqrt(largest_stall_ * stalls_[best]));
   const double lead = stalls_[followed_] - stalls_[best];
   if (best == followed_ || lead <= margin || lead <= change_seconds(best)) return;
   follow(best);
@@ -107,6 +109,7 @@ void AutoReplay::follow(std::size_t candidate) {
   }
   followed_ = candidate;
   ++num_changes_;
+  is_renewed_ = true;
   margin_factor_ = 0.5 + static_cast<double>(random_() >> 11) * 0x1p-53;
 }
 

@@ -38,6 +38,9 @@ class AutoReplay final : public StageReplay {
   StageAccount step() override;
   bool holds(NodeId row) const override { return followed().replay->holds(row) && !is_pending_[row]; }
 
+  const Changes& changes() const override { return followed().replay->changes(); }
+  bool is_renewed() const override { return is_renewed_; }
+
   const std::string& followed_name() const { return followed().name; }
   std::int64_t num_changes() const { return num_changes_; }
 
@@ -61,6 +64,7 @@ class AutoReplay final : public StageReplay {
   double largest_stall_ = 0;  ///< of one step of one candidate
   double margin_factor_ = 1;
   std::int64_t num_changes_ = 0;
+  bool is_renewed_ = false;  ///< the last step chose another candidate
   std::mt19937_64 random_;
 };
 

@@ -1,5 +1,6 @@
 #include "train/staging/batch_touches.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace kith {
@@ -17,6 +18,15 @@ std::vector<std::uint32_t> unit_serials(const PageGeometry& geometry, const Tier
                                     units_per_page(geometry, speed));
 }
 
+/// A request takes its time however little it reads: a page of this size comes no faster than isolated units
+/// do.
+TierSpeed limited(TierSpeed speed, const PageGeometry& geometry) {
+  const double seconds_a_unit = static_cast<double>(speed.row_unit) / speed.row_bandwidth;
+  speed.page_bandwidth =
+      std::min(speed.page_bandwidth, static_cast<double>(geometry.page_bytes()) / seconds_a_unit);
+  return speed;
+}
+
 }  // namespace
 
 BatchSplitter::BatchSplitter(const PageGeometry& geometry, const TierModel& model, IdSet host_pages,
@@ -28,7 +38,10 @@ BatchSplitter::BatchSplitter(const PageGeometry& geometry, const TierModel& mode
       page_serial_(static_cast<std::size_t>(geometry.num_pages())),
       touch_of_(static_cast<std::size_t>(geometry.num_pages())),
       host_units_(unit_serials(geometry, model.host)),
-      disk_units_(unit_serials(geometry, model.disk)) {}
+      disk_units_(unit_serials(geometry, model.disk)) {
+  model_.host = limited(model.host, geometry);
+  model_.disk = limited(model.disk, geometry);
+}
 
 BatchTouches BatchSplitter::split(std::span<const NodeId> rows, std::int32_t context, const IdSet& stored) {
   ++serial_;
@@ -56,10 +69,10 @@ BatchTouches BatchSplitter::split(std::span<const NodeId> rows, std::int32_t con
   return out;
 }
 
-std::int64_t BatchSplitter::add_units(NodeId row, Source source) {
+std::int64_t BatchSplitter::add_units(NodeId row, SlowTier source) {
   const std::size_t unit = model_[source].row_unit;
   const std::size_t row_bytes = geometry_.row_bytes();
-  std::vector<std::uint32_t>& serials = source == Source::host ? host_units_ : disk_units_;
+  std::vector<std::uint32_t>& serials = source == SlowTier::host ? host_units_ : disk_units_;
   if (serials.empty()) return static_cast<std::int64_t>((row_bytes + unit - 1) / unit * unit);
   const PageId page = geometry_.page_of(row);
   const std::size_t base = static_cast<std::size_t>(page) * units_per_page(geometry_, model_[source]);

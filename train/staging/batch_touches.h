@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/types.h"
+#include "train/staging/options.h"
 #include "train/staging/page_geometry.h"
 #include "train/staging/tier_model.h"
 
@@ -19,7 +20,7 @@ struct PageTouch {
   PageId page = 0;
   std::int32_t rows = 0;
   std::int64_t alone_bytes = 0;  ///< read row by row, in the units of its tier
-  Source source = Source::host;
+  SlowTier source = SlowTier::host;
   bool is_dense = false;  ///< the page is read whole
 };
 
@@ -30,12 +31,6 @@ struct BatchTouches {
   std::int64_t num_rows = 0;     ///< those of the row store counted too
   std::int64_t num_stored = 0;   ///< rows of the row store
   std::int32_t context = 0;      ///< community of most roots
-};
-
-/// Which rows are isolated.
-enum class Isolation : std::uint8_t {
-  none,     ///< every page touched is read whole
-  cheaper,  ///< those of a page that costs more to read whole than row by row, by the stated speeds
 };
 
 /// Decides page by page from the rows that a batch needs of it, so that the answer does not depend on what a
@@ -51,8 +46,8 @@ class BatchSplitter {
 
   const PageGeometry& geometry() const { return geometry_; }
   const TierModel& model() const { return model_; }
-  Source source(PageId page) const {
-    return host_pages_.empty() || host_pages_[page] ? Source::host : Source::disk;
+  SlowTier source(PageId page) const {
+    return host_pages_.empty() || host_pages_[page] ? SlowTier::host : SlowTier::disk;
   }
   std::int64_t bytes_of(PageId page) const {
     return geometry_.rows_in(page) * static_cast<std::int64_t>(geometry_.row_bytes());
@@ -60,7 +55,7 @@ class BatchSplitter {
 
  private:
   /// Bytes that reading `row` alone adds, given the rows of this batch that were read alone before.
-  std::int64_t add_units(NodeId row, Source source);
+  std::int64_t add_units(NodeId row, SlowTier source);
   bool is_dense(const PageTouch& touch) const;
 
   PageGeometry geometry_;

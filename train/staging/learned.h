@@ -30,7 +30,7 @@ class LearnedReplacement final : public Replacement {
   bool holds(Item item) const override;
 
   PagePredictor& predictor();
-  /// Wall-clock seconds spent on observing, predicting and training inside serve().
+  /// Processor seconds of the calling thread for observing, predicting and training inside serve().
   double seconds() const;
 
  private:

@@ -74,14 +74,13 @@ void LstmNetwork::run_layer(std::int64_t n, const Tensor& recurrent, LayerPass& 
   }
 }
 
-LstmNetwork::Pass LstmNetwork::run(const TokenWindow& window, const LstmState& state) const {
-  const auto total = static_cast<std::int64_t>(window.tokens.size());
-  const std::int64_t n = window.num_sequences;
+LstmNetwork::Pass LstmNetwork::run(const Ids& ids, std::int64_t n, const LstmState& state) const {
+  const auto total = static_cast<std::int64_t>(ids.tokens.size());
   Pass pass;
   pass.token_rows = empty(total, shape_.token_dim);
   pass.context_rows = empty(total, shape_.context_dim);
-  backend_.embed(value(kTokenTable), window.tokens, pass.token_rows);
-  backend_.embed(value(kContextTable), window.contexts, pass.context_rows);
+  backend_.embed(value(kTokenTable), ids.tokens, pass.token_rows);
+  backend_.embed(value(kContextTable), ids.contexts, pass.context_rows);
   for (std::size_t i = 0; i < 2; ++i) {
     LayerPass& layer = pass.layers[i];
     layer.gates = empty(total, 4 * shape_.units);
@@ -108,8 +107,10 @@ LstmNetwork::Pass LstmNetwork::run(const TokenWindow& window, const LstmState& s
 }
 
 Tensor LstmNetwork::forward(const TokenWindow& window, LstmState& state) const {
-  Pass pass = run(window, state);
   const std::int64_t n = window.num_sequences;
+  const DeviceArrays arrays = backend_.to_device(window.tokens, window.contexts);
+  backend_.wait_for(arrays);
+  Pass pass = run({.tokens = arrays.get<std::int32_t>(0), .contexts = arrays.get<std::int32_t>(1)}, n, state);
   for (std::size_t i = 0; i < 2; ++i) {
     const LayerPass& layer = pass.layers[i];
     backend_.copy(layer.hidden.view_rows(layer.hidden.rows() - n, n), state.hidden[i]);
@@ -137,9 +138,13 @@ Tensor LstmNetwork::run_layer_backward(std::int64_t n, Index recurrent, const La
 
 LossResult LstmNetwork::compute_gradients(const TokenWindow& window, std::span<const std::int32_t> targets) {
   const std::int64_t n = window.num_sequences;
-  const Pass pass = run(window, zero_state(window.num_sequences));
+  const DeviceArrays arrays = backend_.to_device(window.tokens, window.contexts, targets);
+  backend_.wait_for(arrays);
+  const Ids ids{.tokens = arrays.get<std::int32_t>(0), .contexts = arrays.get<std::int32_t>(1)};
+  const Pass pass = run(ids, n, zero_state(window.num_sequences));
   Tensor grad_logits = empty(pass.logits.rows(), pass.logits.cols());
-  const LossResult loss = backend_.softmax_cross_entropy(pass.logits, targets, &grad_logits);
+  Tensor totals = backend_.zero_loss();
+  backend_.softmax_cross_entropy(pass.logits, arrays.get<std::int32_t>(2), &grad_logits, totals);
 
   const Tensor top = steps_of(pass.layers[1].hidden, n);
   backend_.matmul_at_b(top, grad_logits, 0, gradient(kOutput));
@@ -159,12 +164,12 @@ LossResult LstmNetwork::compute_gradients(const TokenWindow& window, std::span<c
   Tensor grad_rows = empty(pass.token_rows.rows(), shape_.token_dim);
   backend_.matmul(grad_gates0, false, value(kTokenWeight), true, 0, grad_rows);
   backend_.fill(gradient(kTokenTable), 0);
-  backend_.embed_backward(window.tokens, grad_rows, gradient(kTokenTable));
+  backend_.embed_backward(ids.tokens, grad_rows, gradient(kTokenTable));
   grad_rows = empty(pass.context_rows.rows(), shape_.context_dim);
   backend_.matmul(grad_gates0, false, value(kContextWeight), true, 0, grad_rows);
   backend_.fill(gradient(kContextTable), 0);
-  backend_.embed_backward(window.contexts, grad_rows, gradient(kContextTable));
-  return loss;
+  backend_.embed_backward(ids.contexts, grad_rows, gradient(kContextTable));
+  return backend_.read_loss(totals);
 }
 
 std::vector<Parameter*> LstmNetwork::parameters() {

@@ -56,6 +56,10 @@ class LstmNetwork {
   Backend& backend() const { return backend_; }
 
  private:
+  /// Of a window, in the device's memory.
+  struct Ids {
+    std::span<const std::int32_t> tokens, contexts;
+  };
   /// What forward keeps for backward. hidden, cell: [(steps + 1) * n x units], the state before the window
   /// first.
   struct LayerPass {
@@ -86,7 +90,7 @@ class LstmNetwork {
   Tensor& gradient(Index index) { return parameters_[index].gradient; }
 
   Tensor empty(std::int64_t rows, std::int64_t cols) const { return backend_.empty(rows, cols, shape_.scalar); }
-  Pass run(const TokenWindow& window, const LstmState& state) const;
+  Pass run(const Ids& ids, std::int64_t n, const LstmState& state) const;
   /// Runs the steps of a layer over pass.gates, which holds what its input adds.
   void run_layer(std::int64_t n, const Tensor& recurrent, LayerPass& pass) const;
   /// Turns the gradient by each step's hidden state into that by its gates' sums, and sets that of `recurrent`.

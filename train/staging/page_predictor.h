@@ -14,25 +14,10 @@
 #include "train/adam.h"
 #include "train/staging/delta_vocabulary.h"
 #include "train/staging/lstm_network.h"
+#include "train/staging/options.h"
 #include "train/staging/page_geometry.h"
 
 namespace kith {
-
-/// How the predictor is built and trained.
-struct PredictorOptions {
-  std::int32_t max_tokens = 1024;           ///< deltas that it can name, the rest included
-  std::int32_t num_contexts = 64;           ///< buckets of communities
-  std::int32_t units = 64;                  ///< of each of the two layers
-  std::int32_t top_k = 10;                  ///< deltas that count as predicted, and that may be staged
-  std::int64_t vocabulary_accesses = 1024;  ///< pages seen before the vocabulary is fixed and training starts
-  std::size_t max_history = 1 << 16;        ///< latest pages that it trains on
-  std::int32_t sequence_length = 32;        ///< steps that back-propagation goes back
-  std::int32_t num_sequences = 16;          ///< windows in one training step
-  double lr = 3e-3;                         ///< of Adam
-  double max_gradient_norm = 1;
-  double min_confidence = 0.2;  ///< probability below which a page is not staged ahead
-  std::uint64_t seed = 0;
-};
 
 /// How good predictions were, each made before the page was seen (Hashemi et al., section 5.3).
 struct PredictorMetrics {

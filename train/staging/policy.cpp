@@ -55,6 +55,9 @@ void check_staging_options(const StagingOptions& options) {
              options.lookahead);
   KITH_CHECK(options.row_share == -1 || (options.row_share >= 0 && options.row_share <= 1), InvalidArgument,
              "staging: the share of rows must be in [0, 1], or -1 to be tried, got ", options.row_share);
+  KITH_CHECK(options.predictor_percent > 0 && options.predictor_percent <= 100, InvalidArgument,
+             "staging: the predictor's share of a processor must be in (0, 100] percent, got ",
+             options.predictor_percent);
   KITH_CHECK(options.model.step_seconds >= 0 && options.model.prefetch_depth >= 0, InvalidArgument,
              "staging: seconds of a step and prefetch depth must be >= 0");
 }
@@ -125,7 +128,8 @@ MadePolicy PolicyFactory::make_paged(StagePolicy policy, double row_share) const
     auto learned = std::make_unique<LearnedReplacement>(
         backend_, num_pages, num_frames,
         LearnedOptions{.predictor = options_.predictor,
-                       .num_communities = dataset_.levels[0].num_communities()});
+                       .num_communities = dataset_.levels[0].num_communities(),
+                       .training_steps = options_.training_steps});
     made.learned = learned.get();
     replacement = std::move(learned);
   }

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
 #include <vector>
 
 #include "graph/dataset.h"
@@ -11,43 +10,11 @@
 #include "train/staging/access_trace.h"
 #include "train/staging/auto_replay.h"
 #include "train/staging/learned.h"
+#include "train/staging/options.h"
 #include "train/staging/placement.h"
 #include "train/staging/replay.h"
 
 namespace kith {
-
-/// What the fast tier holds.
-enum class StagePolicy : std::uint8_t {
-  none,       ///< nothing: every row is read for every batch
-  degree,     ///< the rows that most neighbour lists name (PaGraph)
-  presample,  ///< the rows that most batches of a sampled epoch read (GNNLab)
-  lru,        ///< pages, least recently used
-  sieve,      ///< pages, SIEVE
-  lookahead,  ///< pages, Belady's rule over the batches sampled ahead (Ginex, arXiv 2208.09151)
-  lstm,       ///< pages, LRU and what a learned predictor expects (arXiv 1803.02329)
-  automatic,  ///< whichever of the others stalls least
-};
-
-/// "none", "degree", "presample", "lru", "sieve", "lookahead", "lstm" or "auto". Throws InvalidArgument.
-StagePolicy parse_stage_policy(std::string_view name);
-std::string_view name_of(StagePolicy policy);
-
-/// How features are staged.
-struct StagingOptions {
-  StagePolicy policy = StagePolicy::none;
-  std::int64_t stage_bytes = std::int64_t{2} << 30;  ///< of the fast tier
-  std::int64_t host_bytes = -1;                      ///< of the host tier; -1 = the whole table
-  std::size_t page_bytes = kDefaultPageBytes;
-  std::int32_t lookahead = 16;  ///< batches that the policy `lookahead` knows ahead, >= 0
-  double row_share = -1;  ///< of the fast tier, for isolated rows beside pages; -1 = tried on the sampled epoch
-  Isolation isolation = Isolation::cheaper;
-  TierModel model;
-  PredictorOptions predictor;
-  std::uint64_t seed = 0;
-};
-
-/// Throws InvalidArgument, naming the option, what is expected and what came.
-void check_staging_options(const StagingOptions& options);
 
 /// A policy ready to run.
 struct MadePolicy {

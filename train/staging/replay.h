@@ -44,6 +44,12 @@ class StageReplay {
 
   /// Whether the fast tier is to hold a row, between batches.
   virtual bool holds(NodeId row) const = 0;
+
+  /// What the last step did to pages.
+  virtual const Changes& changes() const = 0;
+
+  /// Whether the last step changed more than changes() says.
+  virtual bool is_renewed() const { return false; }
 };
 
 /// The fast tier of one policy: a store of chosen rows that never change, and frames for pages under a
@@ -58,7 +64,7 @@ class PolicyReplay final : public StageReplay {
   bool holds(NodeId row) const override {
     return (!stored_.empty() && stored_[row]) || replacement_->holds(splitter_.geometry().page_of(row));
   }
-  const Changes& changes() const { return changes_; }       ///< of the last step, in pages
+  const Changes& changes() const override { return changes_; }
   const BatchTouches& touches() const { return touches_; }  ///< of the last step
   const IdSet& stored() const { return stored_; }
   const BatchSplitter& splitter() const { return splitter_; }

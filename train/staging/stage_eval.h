@@ -36,8 +36,8 @@ struct PolicyReport {
   std::optional<double>
       whole_amplification;  ///< the same if every page touched is read whole, without a row store
   std::optional<PredictorMetrics> predictor;
-  double predictor_seconds = 0;    ///< wall clock, of observing, predicting and training online
-  double pretraining_seconds = 0;  ///< wall clock, before the measured epochs
+  double predictor_seconds = 0;    ///< of a processor, for observing, predicting and training online
+  double pretraining_seconds = 0;  ///< before the measured epochs; its training by the wall clock
   std::string followed;            ///< by `auto`, at the end
 };
 

@@ -21,10 +21,9 @@ namespace kith {
 namespace {
 
 struct StageEvalFlags : TrainingFlags {
+  StageEvalFlags() { stage_bytes = "10%"; }
+
   StageEvalOptions eval;
-  std::string stage_bytes = "10%";
-  std::string host_bytes = "100%";
-  std::string page_bytes = "64KiB";
   std::vector<std::string> policies = {"none",  "degree",    "presample", "lru",
                                        "sieve", "lookahead", "lstm",      "auto"};
   std::string folder;

@@ -8,7 +8,7 @@
 namespace kith {
 
 /// Where a page lies when the fast tier does not hold it.
-enum class Source : std::uint8_t { host, disk };
+enum class SlowTier : std::uint8_t { host, disk };
 
 /// How fast feature rows come out of a tier.
 struct TierSpeed {
@@ -26,7 +26,7 @@ struct TierModel {
   double step_seconds = 2e-3;       ///< compute of one training step
   std::int32_t prefetch_depth = 2;  ///< batches whose reads may be under way before their step; 0 = none
 
-  const TierSpeed& operator[](Source source) const { return source == Source::host ? host : disk; }
+  const TierSpeed& operator[](SlowTier source) const { return source == SlowTier::host ? host : disk; }
 };
 
 /// Bytes that one batch reads from one tier.
@@ -46,7 +46,7 @@ struct TierBytes {
 struct ReadBytes {
   TierBytes host, disk;
 
-  TierBytes& operator[](Source source) { return source == Source::host ? host : disk; }
+  TierBytes& operator[](SlowTier source) { return source == SlowTier::host ? host : disk; }
   ReadBytes& operator+=(const ReadBytes& other) {
     host += other.host;
     disk += other.disk;

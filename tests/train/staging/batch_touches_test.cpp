@@ -51,10 +51,10 @@ TEST(BatchSplitter, CountsTheUnitsOfADiskOnce) {
   BatchSplitter splitter({12, 8, 32}, model(), host_pages, Isolation::cheaper);
   const BatchTouches got = splitter.split(std::vector<NodeId>{0, 1, 4, 8, 11}, 0, {});
   EXPECT_EQ(got.pages[0].alone_bytes, 16);  // rows 0 and 1 share a unit
-  EXPECT_EQ(got.pages[0].source, Source::disk);
+  EXPECT_EQ(got.pages[0].source, SlowTier::disk);
   EXPECT_FALSE(got.pages[0].is_dense);
   EXPECT_EQ(got.pages[1].alone_bytes, 8);
-  EXPECT_EQ(got.pages[1].source, Source::host);
+  EXPECT_EQ(got.pages[1].source, SlowTier::host);
   EXPECT_EQ(got.pages[2].alone_bytes, 32);
   EXPECT_TRUE(got.pages[2].is_dense);
   const BatchTouches again = splitter.split(std::vector<NodeId>{1, 0}, 0, {});

@@ -3,7 +3,7 @@
 
 #include "kernels/tensor.h"
 
-namespace kith::cpu {
+namespace kith {
 
 /// Calls body(T{}) with T = float or double.
 template <typename Body>
@@ -11,4 +11,4 @@ auto with_scalar(Scalar scalar, const Body& body) {
   return scalar == Scalar::f32 ? body(float{}) : body(double{});
 }
 
-}  // namespace kith::cpu
+}  // namespace kith

@@ -1,0 +1,77 @@
+#include <Random123/philox.h>
+
+#include <cstdint>
+
+#include "kernels/cuda/dropout.h"
+#include "kernels/cuda/launch.cuh"
+#include "kernels/dispatch.h"
+#include "kernels/dropout_mask.h"
+
+namespace kith::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+static_assert(kThreads % kDropoutLanes == 0);
+
+/// One thread a call of the generator: its 8 elements lie kDropoutLanes apart, so a warp reads whole lines.
+template <typename T>
+__global__ void relu_dropout_kernel(DropoutMask mask, T scale, std::int64_t count, T* x) {
+  const std::int64_t call = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t first = call / kDropoutLanes * kDropoutBlock + call % kDropoutLanes;
+  if (first >= count) return;
+  const r123::Philox4x32::ctr_type counter{{static_cast<std::uint32_t>(call),
+                                            static_cast<std::uint32_t>(call >> 32) | mask.step_high, mask.step,
+                                            mask.layer}};
+  const r123::Philox4x32::key_type key{{mask.key[0], mask.key[1]}};
+  const r123::Philox4x32::ctr_type words = r123::Philox4x32()(counter, key);
+  for (int draw = 0; draw < 8; ++draw) {
+    const std::int64_t i = first + draw * kDropoutLanes;
+    if (i >= count) return;
+    const std::uint32_t bits = draw % 2 == 0 ? words[draw / 2] & 0xffff : words[draw / 2] >> 16;
+    const T scaled = x[i] * scale;
+    const T positive = scaled <= T{0} ? T{0} : scaled;  // NaN stays NaN, so that a diverged run is seen
+    x[i] = bits < mask.threshold ? T{0} : positive;
+  }
+}
+
+template <typename T>
+__global__ void relu_kernel(std::int64_t count, T* x) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i < count && x[i] <= T{0}) x[i] = T{0};
+}
+
+template <typename T>
+__global__ void backward_kernel(T scale, std::int64_t count, const T* y, T* grad) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i < count) grad[i] = y[i] > T{0} ? grad[i] * scale : T{0};
+}
+
+LaunchShape shape_for(const Context& context, std::int64_t num_threads) {
+  return {.grid = dim3(static_cast<unsigned>(ceil_div(num_threads, kThreads))),
+          .block = dim3(kThreads),
+          .stream = context.stream};
+}
+
+}  // namespace
+
+void relu_dropout(const Context& context, const Dropout& dropout, Tensor& x) {
+  with_scalar(x.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    if (dropout.rate == 0) {
+      return launch(&relu_kernel<T>, shape_for(context, x.size()), x.size(), x.data<T>());
+    }
+    const std::int64_t num_calls = ceil_div(x.size(), kDropoutBlock) * kDropoutLanes;
+    launch(&relu_dropout_kernel<T>, shape_for(context, num_calls), make_dropout_mask(dropout),
+           static_cast<T>(1 / (1 - dropout.rate)), x.size(), x.data<T>());
+  });
+}
+
+void relu_dropout_backward(const Context& context, const Dropout& dropout, const Tensor& y, Tensor& grad) {
+  with_scalar(grad.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(&backward_kernel<T>, shape_for(context, grad.size()), static_cast<T>(1 / (1 - dropout.rate)),
+           grad.size(), y.data<T>(), grad.data<T>());
+  });
+}
+
+}  // namespace kith::cuda
