@@ -11,6 +11,8 @@
 #include "kernels/cuda/dense.h"
 #include "kernels/cuda/dropout.h"
 #include "kernels/cuda/edge_ops.h"
+#include "kernels/cuda/edge_scores.h"
+#include "kernels/cuda/head_dot.h"
 #include "kernels/cuda/training.h"
 #include "kernels/op_check.h"
 
@@ -177,6 +179,33 @@ void CudaBackend::edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y,
   cuda::edge_dot(context_, block, x, y, out);
 }
 
+void CudaBackend::head_dot(const Tensor& x, const Tensor& weight, Tensor& out) {
+  op_check::head_dot(x, weight, out);
+  cuda::head_dot(context_, x, weight, out);
+}
+
+void CudaBackend::head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out,
+                                    Tensor& grad_x, Tensor& grad_weight) {
+  op_check::head_dot_backward(x, weight, grad_out, grad_x, grad_weight);
+  cuda::head_dot_backward(context_, x, weight, grad_out, {.x = grad_x, .weight = grad_weight});
+}
+
+void CudaBackend::edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                              double negative_slope, Tensor& out) {
+  op_check::edge_scores(block, at_source, at_destination, negative_slope, out);
+  cuda::edge_scores(
+      context_, block,
+      {.at_source = at_source, .at_destination = at_destination, .negative_slope = negative_slope}, out);
+}
+
+void CudaBackend::edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                                       const Tensor& grad_scores, const EndGradients& gradients) {
+  op_check::edge_scores_backward(block, negative_slope, scores, grad_scores, gradients);
+  cuda::edge_scores_backward(context_, block,
+                             {.scores = scores, .gradient = grad_scores, .negative_slope = negative_slope},
+                             gradients);
+}
+
 void CudaBackend::aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
                                 std::span<std::int32_t> argmax) {
   op_check::aggregate_max(block, x, out, argmax.size());
@@ -214,6 +243,11 @@ void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, 
   cuda::aggregate<std::int64_t>(
       context_, {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first},
       Rows::of(x, nullptr), out);
+}
+
+RowsBlock CudaBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {
+  op_check::rows_as_block(graph, first, count);
+  return cuda::rows_as_block(context_, graph, first, count);
 }
 
 void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
