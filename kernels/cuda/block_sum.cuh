@@ -5,8 +5,8 @@
 
 namespace kith::cuda {
 
-/// Sums `value` over the threads of the block, a power of two in one dimension, in a fixed order. Every thread gets
-/// the sum. shared: [blockDim.x].
+/// Sums `value` over the threads of the block, a power of two in one dimension, in a fixed order. Every thread
+/// gets the sum. shared: [blockDim.x].
 __device__ inline double block_sum(double value, double* shared) {
   shared[threadIdx.x] = value;
   __syncthreads();

@@ -1,11 +1,10 @@
-#include "kernels/cuda/edge_scores.h"
-
 #include <cstdint>
 #include <span>
 #include <utility>
 
 #include "kernels/cuda/aggregate.h"
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/edge_scores.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/search.cuh"
 #include "kernels/cuda/transpose.h"
@@ -99,18 +98,16 @@ void edge_scores_backward(const Context& context, BlockCsrView block, const Scor
   // Either gradient sums the rows of `grad` that belong to a node's edges.
   const auto num = static_cast<std::size_t>(num_edges);
   const std::span<const float> weights(array_of<float>(ones), num);
-  aggregate<std::int32_t>(context,
-                          {.offsets = block.offsets,
-                           .sources = {array_of<std::int32_t>(numbers), num},
-                           .weights = weights},
-                          Rows::of(grad), *gradients.at_destination);
-  const Transposed transposed = transpose(context, block);
   aggregate<std::int32_t>(
       context,
-      {.offsets = {transposed.offsets(), static_cast<std::size_t>(block.num_sources) + 1},
-       .sources = {transposed.edges(), num},
-       .weights = weights},
-      Rows::of(grad), *gradients.at_source);
+      {.offsets = block.offsets, .sources = {array_of<std::int32_t>(numbers), num}, .weights = weights},
+      Rows::of(grad), *gradients.at_destination);
+  const Transposed transposed = transpose(context, block);
+  aggregate<std::int32_t>(context,
+                          {.offsets = {transposed.offsets(), static_cast<std::size_t>(block.num_sources) + 1},
+                           .sources = {transposed.edges(), num},
+                           .weights = weights},
+                          Rows::of(grad), *gradients.at_source);
 }
 
 RowsBlock rows_as_block(const Context& context, CsrView graph, NodeId first, std::int64_t count) {

@@ -1,10 +1,9 @@
-#include "kernels/cuda/head_dot.h"
-
 #include <algorithm>
 #include <bit>
 #include <cstdint>
 
 #include "kernels/cuda/dense.h"
+#include "kernels/cuda/head_dot.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/dispatch.h"
 
@@ -12,7 +11,7 @@ namespace kith::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kSumLanes = 8;                 // rows that a block of the weight's gradient reads side by side
+constexpr int kSumLanes = 8;                // rows that a block of the weight's gradient reads side by side
 constexpr std::int32_t kRowsPerSum = 1024;  // fixes the shape of its sums
 
 /// A row is `heads` runs of `columns` values.
@@ -40,17 +39,19 @@ __global__ void head_dot_kernel(const T* x, const T* weight, Heads row, std::int
 }
 
 template <typename T>
-__global__ void add_weighted_kernel(const T* weight, const T* grad_out, Heads row, std::int64_t count, T* grad_x) {
+__global__ void add_weighted_kernel(const T* weight, const T* grad_out, Heads row, std::int64_t count,
+                                    T* grad_x) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
   const std::int64_t width = std::int64_t{row.heads} * row.columns;
   grad_x[i] += grad_out[i / row.columns] * weight[i % width];
 }
 
-/// partial[y] = the sum over rows [y * kRowsPerSum, ...) of grad_out[i, head of the column] * x[i]. Block: 32 columns x
-/// kSumLanes.
+/// partial[y] = the sum over rows [y * kRowsPerSum, ...) of grad_out[i, head of the column] * x[i]. Block: 32
+/// columns x kSumLanes.
 template <typename T>
-__global__ void weight_sums_kernel(const T* x, const T* grad_out, Heads row, std::int64_t num_rows, T* partial) {
+__global__ void weight_sums_kernel(const T* x, const T* grad_out, Heads row, std::int64_t num_rows,
+                                   T* partial) {
   T* const sums = shared_memory<T>();  // [kSumLanes x 32]
   const std::int64_t width = std::int64_t{row.heads} * row.columns;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kWarpSize + threadIdx.x;
@@ -71,7 +72,8 @@ __global__ void weight_sums_kernel(const T* x, const T* grad_out, Heads row, std
 }
 
 Heads heads_of(const Tensor& weight) {
-  return {.heads = static_cast<std::int32_t>(weight.rows()), .columns = static_cast<std::int32_t>(weight.cols())};
+  return {.heads = static_cast<std::int32_t>(weight.rows()),
+          .columns = static_cast<std::int32_t>(weight.cols())};
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include "kernels/cuda/recurrent.h"
-
 #include <cmath>
 #include <cstdint>
 
@@ -8,6 +6,7 @@
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/dense.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/recurrent.h"
 #include "kernels/dispatch.h"
 
 namespace kith::cuda {
@@ -34,8 +33,8 @@ __device__ T sigmoid(T x) {
 
 /// One unit a thread. gates: the sums of i, f, g, o of a row, one after another; their activations afterwards.
 template <typename T>
-__global__ void lstm_cell_kernel(std::int64_t count, std::int32_t units, T* gates, const T* previous_cell, T* cell,
-                                 T* hidden) {
+__global__ void lstm_cell_kernel(std::int64_t count, std::int32_t units, T* gates, const T* previous_cell,
+                                 T* cell, T* hidden) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
   T* const row = gates + i / units * 4 * units + i % units;
@@ -95,7 +94,8 @@ __global__ void add_squares_kernel(const T* x, std::int64_t count, double* sum) 
 
 void embed_backward(const Context& context, std::span<const std::int32_t> ids, const Tensor& grad_out,
                     Tensor& grad_table) {
-  // A block in which row i hears from ids[i] alone: its mean is the row, and its gradient adds in the order of i.
+  // A block in which row i hears from ids[i] alone: its mean is the row, and its gradient adds in the order of
+  // i.
   const auto count = static_cast<std::int64_t>(ids.size()) + 1;
   const Tensor::Buffer offsets = context.memory.acquire_array<std::int32_t>(count);
   launch(&number_kernel, one_thread_each(context, count), count, array_of<std::int32_t>(offsets));
@@ -105,7 +105,8 @@ void embed_backward(const Context& context, std::span<const std::int32_t> ids, c
   aggregate_backward(context, block, {}, grad_out, grad_table);
 }
 
-void lstm_cell(const Context& context, Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden) {
+void lstm_cell(const Context& context, Tensor& gates, const Tensor& previous_cell, Tensor& cell,
+               Tensor& hidden) {
   with_scalar(cell.scalar(), [&](auto zero) {
     using T = decltype(zero);
     launch(&lstm_cell_kernel<T>, one_thread_each(context, cell.size()), cell.size(),
@@ -114,7 +115,8 @@ void lstm_cell(const Context& context, Tensor& gates, const Tensor& previous_cel
   });
 }
 
-void lstm_cell_backward(const Context& context, const LstmCellPass& pass, Tensor& grad_cell, Tensor& grad_gates) {
+void lstm_cell_backward(const Context& context, const LstmCellPass& pass, Tensor& grad_cell,
+                        Tensor& grad_gates) {
   with_scalar(pass.cell.scalar(), [&](auto zero) {
     using T = decltype(zero);
     launch(&lstm_cell_backward_kernel<T>, one_thread_each(context, pass.cell.size()), pass.cell.size(),
@@ -143,7 +145,8 @@ double clip_gradients(const Context& context, std::span<Tensor* const> gradients
     });
   }
   double squares = 0;
-  CUDA_CHECK(cudaMemcpyAsync(&squares, sum.data<double>(), sizeof squares, cudaMemcpyDeviceToHost, context.stream));
+  CUDA_CHECK(
+      cudaMemcpyAsync(&squares, sum.data<double>(), sizeof squares, cudaMemcpyDeviceToHost, context.stream));
   CUDA_CHECK(cudaStreamSynchronize(context.stream));
   const double norm = std::sqrt(squares);
   if (norm > max_norm) {

@@ -14,7 +14,8 @@ void embed_backward(const Context& context, std::span<const std::int32_t> ids, c
                     Tensor& grad_table);
 
 /// See Backend::lstm_cell.
-void lstm_cell(const Context& context, Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden);
+void lstm_cell(const Context& context, Tensor& gates, const Tensor& previous_cell, Tensor& cell,
+               Tensor& hidden);
 
 /// The arguments of Backend::lstm_cell_backward that are read.
 struct LstmCellPass {
@@ -25,7 +26,8 @@ struct LstmCellPass {
 };
 
 /// See Backend::lstm_cell_backward.
-void lstm_cell_backward(const Context& context, const LstmCellPass& pass, Tensor& grad_cell, Tensor& grad_gates);
+void lstm_cell_backward(const Context& context, const LstmCellPass& pass, Tensor& grad_cell,
+                        Tensor& grad_gates);
 
 /// See Backend::clip_gradients. Waits for the stream: the host decides by the norm.
 double clip_gradients(const Context& context, std::span<Tensor* const> gradients, double max_norm);

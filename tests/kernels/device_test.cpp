@@ -52,11 +52,14 @@ TEST(Devices, AlwaysIncludeTheCpu) {
 TEST(Devices, RefuseUnknownAndMissingOnes) {
   EXPECT_THROW(make_backend("tpu"), InvalidArgument);
   EXPECT_THROW(make_backend(""), InvalidArgument);
+  EXPECT_THROW(make_backend("cpu", {.allow_tf32 = true}), InvalidArgument);
+  EXPECT_THROW(make_backend("cpu", {.use_cusparse = true}), InvalidArgument);
+  if (num_cuda_devices() > 0) return;
   try {
     make_backend("cuda");
-    FAIL() << "no CUDA operations exist yet";
+    FAIL() << "there is no device";
   } catch (const DeviceError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("--device cuda: "));
+    EXPECT_THAT(error.what(), HasSubstr("--device cuda: no CUDA device ("));
   }
 }
 
