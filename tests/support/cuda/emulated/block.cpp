@@ -34,8 +34,10 @@ struct Block {
   std::vector<Thread> threads;
   unsigned num_alive = 0;
   unsigned num_at_barrier = 0;
-  BarrierResult barrier;  // of the last one
-  unsigned current = 0;   // the thread that runs
+  BarrierResult barrier;         // of the last one
+  unsigned current = 0;          // the thread that runs
+  std::vector<unsigned> places;  // of each thread in the order
+  unsigned next = 0;             // nobody before this place in the order can run
   std::exception_ptr failure;
 };
 
@@ -44,6 +46,11 @@ Block* running_block = nullptr;
 std::vector<std::unique_ptr<Fiber>>& spare_fibers() {
   static std::vector<std::unique_ptr<Fiber>> fibers;
   return fibers;
+}
+
+void release(Block& block, Thread& thread) {
+  thread.state = State::ready;
+  block.next = std::min(block.next, block.places[static_cast<std::size_t>(&thread - block.threads.data())]);
 }
 
 // The lanes of the warp that begins at thread `first` whose state is `state`, as a mask.
@@ -136,7 +143,7 @@ void complete_warp(Block& block, unsigned first, const WarpCall& call) {
   }
   for (unsigned lane = 0; lane < kWarpSize; ++lane) {
     if ((expected >> lane & 1U) != 0) {
-      warp[lane].state = State::ready;
+      release(block, warp[lane]);
     }
   }
 }
@@ -160,7 +167,7 @@ void complete_barrier(Block& block) {
     }
     block.barrier.num_true += thread.predicate ? 1 : 0;
     ++block.barrier.num_threads;
-    thread.state = State::ready;
+    release(block, thread);
   }
   block.num_at_barrier = 0;
 }
@@ -249,9 +256,7 @@ BarrierResult block_barrier(bool predicate, const std::source_location& where) {
   self.where = where;
   ++block.num_at_barrier;
   complete_barrier(block);
-  if (self.state == State::at_barrier) {
-    Fiber::suspend();
-  }
+  Fiber::suspend();
   return block.barrier;
 }
 
@@ -267,9 +272,7 @@ std::uint64_t warp_together(const WarpCall& call, const std::source_location& wh
   self.call = call;
   self.where = where;
   complete_warp(block, block.current - lane, call);
-  if (self.state == State::in_warp) {
-    Fiber::suspend();
-  }
+  Fiber::suspend();
   return self.result;
 }
 
@@ -288,6 +291,10 @@ void run_block(dim3 block_size, const std::vector<unsigned>& order, const std::f
   block.body = &body;
   block.threads.resize(order.size());
   block.num_alive = static_cast<unsigned>(order.size());
+  block.places.resize(order.size());
+  for (unsigned place = 0; place < order.size(); ++place) {
+    block.places[order[place]] = place;
+  }
   blockDim = block_size;
   // Threads that are left hanging by an error must not hang on the stacks of the next block.
   struct Guard {
@@ -303,17 +310,15 @@ void run_block(dim3 block_size, const std::vector<unsigned>& order, const std::f
     }
   } guard{block};
   running_block = &block;
+  // Always the first thread in the order that can run: orders that are opposite stay so behind every barrier.
   while (block.num_alive > 0) {
-    bool has_moved = false;
-    for (const unsigned index : order) {
-      const State state = block.threads[index].state;
-      if (state == State::fresh || state == State::ready) {
-        run_thread(block, index);
-        has_moved = true;
-      }
-    }
-    if (!has_moved) {
+    if (block.next == order.size()) {
       report_deadlock(block);
+    }
+    const unsigned index = order[block.next++];
+    const State state = block.threads[index].state;
+    if (state == State::fresh || state == State::ready) {
+      run_thread(block, index);
     }
   }
 }

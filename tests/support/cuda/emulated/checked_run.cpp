@@ -86,12 +86,14 @@ void compare(Runs& runs, const std::vector<Image>& first, const Order& order) {
   }
 }
 
-// After a run with `pattern`: a fresh byte that no longer holds it has been written.
-void settle_fresh(Allocation& allocation, Pattern pattern) {
+// A byte that was fresh still is if it holds the pattern of the first run in the image of that, and that of the
+// last run now: whatever somebody writes cannot be both.
+void settle_fresh(Allocation& allocation, const Image& first, Pattern last) {
   bool has_fresh = false;
   for (std::size_t k = 0; k < allocation.fresh.size(); ++k) {
     if (allocation.fresh[k]) {
-      allocation.fresh[k] = allocation.data()[k] == pattern_byte(pattern, k);
+      allocation.fresh[k] =
+          first[k] == pattern_byte(Pattern::first, k) && allocation.data()[k] == pattern_byte(last, k);
       has_fresh = has_fresh || allocation.fresh[k];
     }
   }
@@ -131,8 +133,8 @@ void run_checked(Memory& memory, const Activity& activity, int num_orders,
     runs.run(order);
     compare(runs, first, order);
   }
-  for (Allocation* allocation : runs.allocations) {
-    settle_fresh(*allocation, num_orders == 1 ? Pattern::first : Pattern::second);
+  for (std::size_t i = 0; i < runs.allocations.size(); ++i) {
+    settle_fresh(*runs.allocations[i], first[i], num_orders == 1 ? Pattern::first : Pattern::second);
   }
 }
 

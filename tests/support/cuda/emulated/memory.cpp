@@ -16,7 +16,7 @@ constexpr std::size_t kAlignment = 256;  // what cudaMalloc promises
 constexpr std::size_t kGuardBytes = 4096;
 constexpr std::size_t kMaxFreedBytes = std::size_t{1} << 20;
 
-constexpr unsigned char kPatterns[2][4] = {{0xfe, 0xff, 0xff, 0xff}, {0xc1, 0x7f, 0xc1, 0x7f}};
+constexpr unsigned char kPatterns[2][4] = {{0xfe, 0xff, 0xff, 0xff}, {0xfd, 0x7f, 0xfd, 0x7f}};
 
 bool holds_pattern(const std::byte* data, std::size_t bytes, Pattern pattern, std::size_t& offset) {
   for (offset = 0; offset < bytes; ++offset) {

@@ -109,7 +109,9 @@ std::string describe(const Activity& activity) {
   std::string kernel = "the kernel";
 #if defined(__SANITIZE_ADDRESS__)
   char name[256] = "";
-  __sanitizer_symbolize_pc(const_cast<void*>(activity.function), "%f", name, sizeof(name));
+  // It takes an address for one to return to, and looks one byte before it.
+  auto* address = const_cast<char*>(static_cast<const char*>(activity.function)) + 1;
+  __sanitizer_symbolize_pc(address, "%f", name, sizeof(name));
   kernel = name;
 #endif
   return concat(kernel, " launched by ", activity.site.function_name(), " (", where_text(activity.site),
