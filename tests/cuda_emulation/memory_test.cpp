@@ -48,7 +48,7 @@ TEST_F(MemoryGuards, ReportAWriteBeforeTheStart) {
 
 TEST_F(MemoryGuards, ReportAReadBehindTheEnd) {
   const DeviceArray<float> a(std::vector<float>(16, 2));
-  const DeviceArray<float> b(1);
+  const DeviceArray<float> b(std::vector<float>(1));
   EXPECT_CAUGHT(launch(read_kernel, {.grid = 1, .block = 1, .stream = nullptr}, a.data(), 16, b.data()),
                 kAddressSanitizer ? kGlobalOutOfBounds : "out of bounds");
 }
