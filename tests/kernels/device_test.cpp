@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <string_view>
+
 #include "graph/errors.h"
 #include "kernels/cpu/buffer_pool.h"
 #include "tests/kernels/on_device.h"
@@ -47,6 +50,12 @@ KITH_ON_EVERY_DEVICE(Device);
 TEST(Devices, AlwaysIncludeTheCpu) {
   EXPECT_THAT(available_devices(), Contains("cpu"));
   EXPECT_NO_THROW(make_backend("auto"));
+}
+
+TEST(Devices, IncludeCudaWhereTheEnvironmentSaysSo) {
+  const char* const required = std::getenv("KITH_REQUIRE_CUDA");
+  if (required == nullptr || std::string_view(required) != "1") GTEST_SKIP() << "KITH_REQUIRE_CUDA is not 1";
+  EXPECT_THAT(available_devices(), Contains("cuda"));
 }
 
 TEST(Devices, RefuseUnknownAndMissingOnes) {
