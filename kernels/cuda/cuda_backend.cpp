@@ -272,9 +272,9 @@ void CudaBackend::bias_gradient(const Tensor& grad, Tensor& grad_bias) {
   cuda::bias_gradient(context_, grad, grad_bias);
 }
 
-void CudaBackend::relu_dropout(const Dropout& dropout, Tensor& x) {
-  op_check::relu_dropout(dropout);
-  cuda::relu_dropout(context_, dropout, x);
+void CudaBackend::bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) {
+  op_check::bias_relu_dropout(bias, dropout, x);
+  cuda::bias_relu_dropout(context_, bias, dropout, x);
 }
 
 void CudaBackend::relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) {

@@ -49,7 +49,8 @@ std::vector<double> values_of(Backend& backend, const Tensor& x) {
   return values;
 }
 
-void expect_close(const std::vector<double>& got, const std::vector<double>& expected, const std::string& what) {
+void expect_close(const std::vector<double>& got, const std::vector<double>& expected,
+                  const std::string& what) {
   ASSERT_EQ(got.size(), expected.size()) << what;
   for (std::size_t i = 0; i < got.size(); ++i) {
     ASSERT_NEAR(got[i], expected[i], 1e-9 * (1 + std::abs(expected[i]))) << what << " at " << i;
@@ -78,7 +79,8 @@ TEST_P(DeviceTraining, GivesTheCpusLossGradientsAndStep) {
     const auto expected = one_step(*cpu_, f, kind());
     const auto got = one_step(*device_, f, kind());
     ASSERT_EQ(got.size(), expected.size());
-    for (std::size_t i = 0; i < got.size(); ++i) expect_close(got[i], expected[i], "array " + std::to_string(i));
+    for (std::size_t i = 0; i < got.size(); ++i)
+      expect_close(got[i], expected[i], "array " + std::to_string(i));
   }
 }
 
