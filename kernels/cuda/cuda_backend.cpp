@@ -33,6 +33,19 @@ DeviceTraits read_traits() {
       .shared_bytes_per_block = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin))};
 }
 
+Adjacency<std::int32_t> adjacency_of(BlockCsrView block, std::span<const float> weights) {
+  return {
+      .offsets = block.offsets, .sources = block.sources, .weights = weights, .num_sources = block.num_sources};
+}
+
+Adjacency<std::int64_t> adjacency_of(CsrView graph, std::span<const float> weights, NodeId first) {
+  return {.offsets = graph.offsets,
+          .sources = graph.neighbors,
+          .weights = weights,
+          .first = first,
+          .num_sources = graph.num_nodes()};
+}
+
 cudaEvent_t event_of(const Tensor::Buffer& event) { return reinterpret_cast<cudaEvent_t>(event.get()); }
 
 }  // namespace
@@ -139,8 +152,7 @@ void CudaBackend::gather(FeatureView table, std::span<const NodeId> ids, Tensor&
 void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, const Tensor& x, Tensor& out) {
   op_check::aggregate(block, weights, x, out);
   if (sparse_) return sparse_->aggregate(context_, block, weights, x, out);
-  cuda::aggregate<std::int32_t>(
-      context_, {.offsets = block.offsets, .sources = block.sources, .weights = weights}, Rows::of(x), out);
+  cuda::aggregate(context_, adjacency_of(block, weights), Rows::of(x), out);
 }
 
 void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, FeatureView table,
@@ -152,9 +164,7 @@ void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, 
     cuda::gather(context_, Rows::of(table, ids.data()), rows);
     return sparse_->aggregate(context_, block, weights, rows, out);
   }
-  cuda::aggregate<std::int32_t>(context_,
-                                {.offsets = block.offsets, .sources = block.sources, .weights = weights},
-                                Rows::of(table, ids.data()), out);
+  cuda::aggregate(context_, adjacency_of(block, weights), Rows::of(table, ids.data()), out);
 }
 
 void CudaBackend::aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
@@ -232,17 +242,13 @@ void CudaBackend::edge_softmax_backward(BlockCsrView block, const Tensor& out, c
 void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
                                  Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
-  cuda::aggregate<std::int64_t>(
-      context_, {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first},
-      Rows::of(x), out);
+  cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x), out);
 }
 
 void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
                                  Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
-  cuda::aggregate<std::int64_t>(
-      context_, {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first},
-      Rows::of(x, nullptr), out);
+  cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x, nullptr), out);
 }
 
 RowsBlock CudaBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {
