@@ -78,10 +78,22 @@ class DeviceArrays {
 
 /// Choices that only a CUDA backend has.
 struct BackendOptions {
-  bool allow_tf32 =
-      false;  ///< dense products round their factors to 10 bits of mantissa, and are several times faster
-  bool use_cusparse =
-      false;  ///< aggregate() by cuSPARSE's SpMM instead of Kith's kernels: the rival, for benches
+  /// Dense products round their factors to 10 bits of mantissa, and are several times faster.
+  bool allow_tf32 = false;
+  /// aggregate() by cuSPARSE's SpMM instead of Kith's kernels: the rival, for benches.
+  bool use_cusparse = false;
+};
+
+/// Where edge_scores_backward writes: [num_sources x heads] and [num_destinations x heads], overwritten.
+struct EndGradients {
+  Tensor* at_source;
+  Tensor* at_destination;
+};
+
+/// Some rows of a whole graph as a block: bounds of its own, sources are global ids. Refers to the graph.
+struct RowsBlock {
+  Tensor::Buffer offsets;
+  BlockCsrView block;  ///< num_sources: the graph's nodes
 };
 
 /// One device. All tensors of a call must be its own and of one scalar type, and all spans and views must be in
@@ -154,6 +166,26 @@ class Backend {
   /// [num_destinations x heads * c]; out: [num_edges x heads].
   virtual void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out) = 0;
 
+  /// out[i, h] = <x[i, h], weight[h]>, what a node puts into the attention of GAT. x: [out.rows() or more x
+  /// heads * c]; weight: [heads x c]; out: [n x heads].
+  virtual void head_dot(const Tensor& x, const Tensor& weight, Tensor& out) = 0;
+
+  /// The gradients of head_dot: grad_x[i, h] += grad_out[i, h] * weight[h] in the rows of grad_out, and
+  /// grad_weight[h] = the sum over i of grad_out[i, h] * x[i, h], in a fixed order. Shapes as above.
+  virtual void head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out, Tensor& grad_x,
+                                 Tensor& grad_weight) = 0;
+
+  /// out[e, h] = leaky_relu(at_source[u, h] + at_destination[v, h]) for every edge e = (u -> v). at_source:
+  /// [num_sources x heads]; at_destination: [num_destinations x heads]; out: [num_edges x heads].
+  /// negative_slope: > 0.
+  virtual void edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                           double negative_slope, Tensor& out) = 0;
+
+  /// The gradients of edge_scores by both ends, overwritten; deterministic. scores: its result, whose signs say
+  /// where the slope counts; grad_scores: [num_edges x heads].
+  virtual void edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                                    const Tensor& grad_scores, const EndGradients& gradients) = 0;
+
   /// out[v] = the largest x[u] of the edges (u -> v), per column; an empty row gives 0, a NaN is kept. argmax:
   /// the edge that won (the first of equals), -1 in an empty row; [num_destinations * x.cols()], row-major.
   virtual void aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
@@ -177,6 +209,10 @@ class Backend {
   virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
                               Tensor& out) = 0;
 
+  /// Rows [first, first + count) of `graph`, for the operations that take a block. Throws InvalidArgument if
+  /// they hold 2^31 edges or more.
+  virtual RowsBlock rows_as_block(CsrView graph, NodeId first, std::int64_t count) = 0;
+
   /// c[0:rows] = op(a)[0:rows] @ op(b) + beta * c. transpose flags as in BLAS. `a` may have more rows than c
   /// needs when it is not transposed (a prefix is used).
   virtual void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
@@ -187,8 +223,10 @@ class Backend {
 
   virtual void add_bias(const Tensor& bias, Tensor& x) = 0;               ///< x[i] += bias; bias: [1 x cols]
   virtual void bias_gradient(const Tensor& grad, Tensor& grad_bias) = 0;  ///< column sums; [1 x cols]
-  /// x = dropout(relu(x)), in place; kept values are scaled by 1 / (1 - rate). rate 0 = relu alone.
-  virtual void relu_dropout(const Dropout& dropout, Tensor& x) = 0;
+  /// x = dropout(relu(x + bias)), in place; kept values are scaled by 1 / (1 - rate). bias: [1 x cols], or
+  /// null. rate 0 = relu alone. NaN stays NaN, so that a diverged run is seen.
+  virtual void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) = 0;
+  void relu_dropout(const Dropout& dropout, Tensor& x) { bias_relu_dropout(nullptr, dropout, x); }
   /// grad *= (y > 0 ? 1 / (1 - rate) : 0), y the output of relu_dropout.
   virtual void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) = 0;
 

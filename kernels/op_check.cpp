@@ -60,6 +60,16 @@ void check_heads(const char* who, const Tensor& x, std::int64_t heads) {
              " heads of equal length, got ", shape_of(x));
 }
 
+/// What head_dot and its gradient read: rows of x for `out`, and a vector a head.
+void check_head_dot(const char* who, const Tensor& x, const Tensor& weight, const Tensor& out) {
+  check_shape(who, "weight", weight, out.cols(), weight.cols(), out.scalar());
+  check_prefix(who, "x", x, out.rows(), weight.size(), out.scalar());
+}
+
+void check_slope(const char* who, double negative_slope) {
+  KITH_CHECK(negative_slope > 0, InvalidArgument, who, ": negative_slope must be > 0, got ", negative_slope);
+}
+
 void check_argmax(const char* who, std::size_t size, const Tensor& out) {
   KITH_CHECK(static_cast<std::int64_t>(size) == out.size(), InvalidArgument, who, ": argmax must have ",
              out.size(), " values, got ", size);
@@ -147,6 +157,51 @@ void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, const Tensor
   check_prefix("edge_dot", "y", y, block.num_destinations(), x.cols(), out.scalar());
 }
 
+void head_dot(const Tensor& x, const Tensor& weight, const Tensor& out) {
+  check_head_dot("head_dot", x, weight, out);
+}
+
+void head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out, const Tensor& grad_x,
+                       const Tensor& grad_weight) {
+  check_head_dot("head_dot_backward", x, weight, grad_out);
+  check_prefix("head_dot_backward", "grad_x", grad_x, grad_out.rows(), weight.size(), weight.scalar());
+  same_shape("head_dot_backward", "grad_weight", grad_weight, weight);
+}
+
+void edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                 double negative_slope, const Tensor& out) {
+  check_sizes("edge_scores", block);
+  check_slope("edge_scores", negative_slope);
+  check_edge_values("edge_scores", "out", out, block, out.scalar());
+  check_prefix("edge_scores", "at_source", at_source, block.num_sources, out.cols(), out.scalar());
+  check_prefix("edge_scores", "at_destination", at_destination, block.num_destinations(), out.cols(),
+               out.scalar());
+}
+
+void edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                          const Tensor& grad_scores, const EndGradients& gradients) {
+  const char* const who = "edge_scores_backward";
+  check_sizes(who, block);
+  check_slope(who, negative_slope);
+  check_edge_values(who, "scores", scores, block, scores.scalar());
+  same_shape(who, "grad_scores", grad_scores, scores);
+  check_shape(who, "gradient at_source", *gradients.at_source, block.num_sources, scores.cols(),
+              scores.scalar());
+  check_shape(who, "gradient at_destination", *gradients.at_destination, block.num_destinations(),
+              scores.cols(), scores.scalar());
+}
+
+void rows_as_block(CsrView graph, NodeId first, std::int64_t count) {
+  KITH_CHECK(!graph.offsets.empty() && first >= 0 && count >= 0 && first + count <= graph.num_nodes(),
+             InvalidArgument, "rows_as_block: rows must lie in [0, ", graph.num_nodes(), "), got [", first,
+             ", ", first + count, ")");
+}
+
+void rows_as_block_edges(std::int64_t count, EdgeOffset num_edges) {
+  KITH_CHECK(num_edges <= std::numeric_limits<std::int32_t>::max(), InvalidArgument,
+             "rows_as_block: fewer rows are needed, ", count, " rows hold ", num_edges, " edges");
+}
+
 void aggregate_max(BlockCsrView block, const Tensor& x, const Tensor& out, std::size_t argmax_size) {
   check_sizes("aggregate_max", block);
   check_prefix("aggregate_max", "x", x, block.num_sources, x.cols(), out.scalar());
@@ -212,7 +267,10 @@ void bias_gradient(const Tensor& grad, const Tensor& grad_bias) {
   check_shape("bias_gradient", "grad_bias", grad_bias, 1, grad.cols(), grad.scalar());
 }
 
-void relu_dropout(const Dropout& dropout) { check_rate("relu_dropout", dropout); }
+void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, const Tensor& x) {
+  check_rate("relu_dropout", dropout);
+  if (bias != nullptr) check_shape("relu_dropout", "bias", *bias, 1, x.cols(), x.scalar());
+}
 
 void relu_dropout_backward(const Dropout& dropout, const Tensor& y, const Tensor& grad) {
   check_rate("relu_dropout_backward", dropout);

@@ -29,6 +29,15 @@ void aggregate_heads(BlockCsrView block, const Tensor& weights, const Tensor& x,
 void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const Tensor& grad_out,
                               const Tensor& grad_x);
 void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, const Tensor& out);
+void head_dot(const Tensor& x, const Tensor& weight, const Tensor& out);
+void head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out, const Tensor& grad_x,
+                       const Tensor& grad_weight);
+void edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                 double negative_slope, const Tensor& out);
+void edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                          const Tensor& grad_scores, const EndGradients& gradients);
+void rows_as_block(CsrView graph, NodeId first, std::int64_t count);
+void rows_as_block_edges(std::int64_t count, EdgeOffset num_edges);  ///< once they are known
 void aggregate_max(BlockCsrView block, const Tensor& x, const Tensor& out, std::size_t argmax_size);
 void aggregate_max_backward(BlockCsrView block, std::size_t argmax_size, const Tensor& grad_out,
                             const Tensor& grad_x);
@@ -43,7 +52,7 @@ void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b
 void matmul_at_b(const Tensor& a, const Tensor& g, const Tensor& grad_w);
 void add_bias(const Tensor& bias, const Tensor& x);
 void bias_gradient(const Tensor& grad, const Tensor& grad_bias);
-void relu_dropout(const Dropout& dropout);
+void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, const Tensor& x);
 void relu_dropout_backward(const Dropout& dropout, const Tensor& y, const Tensor& grad);
 void softmax_cross_entropy(const Tensor& logits, std::size_t num_labels, const Tensor* gradient,
                            const Tensor& totals);

@@ -96,6 +96,7 @@ void bind_training(py::module_& module) {
       .def_readwrite("hidden_channels", &ModelOptions::hidden_channels)
       .def_readwrite("out_channels", &ModelOptions::out_channels)
       .def_readwrite("num_layers", &ModelOptions::num_layers)
+      .def_readwrite("heads", &ModelOptions::heads)
       .def_readwrite("dropout", &ModelOptions::dropout)
       .def_readwrite("seed", &ModelOptions::seed);
   py::class_<Model>(module, "Model")

@@ -3,6 +3,8 @@
 #include <span>
 #include <utility>
 
+#include "train/model_adjacency.h"
+
 namespace kith {
 
 DeviceData::DeviceData(Backend& backend, const Dataset& dataset, ModelKind kind)
@@ -17,8 +19,8 @@ DeviceData::DeviceData(Backend& backend, const Dataset& dataset, ModelKind kind)
 const DeviceGraph& DeviceData::graph() {
   if (graph_) return *graph_;
   CsrView host = dataset_.graph.view();
-  if (kind_ == ModelKind::gcn) {
-    weighted_ = make_gcn_graph(host);
+  if (kind_ != ModelKind::sage) {
+    weighted_ = make_whole_graph(kind_, host);
     host = weighted_.graph.view();
   }
   graph_arrays_ = backend_.to_device(host.offsets, host.neighbors, std::span<const float>(weighted_.weights));

@@ -1,12 +1,17 @@
 #include "train/model.h"
 
+#include <array>
 #include <string>
 #include <utility>
 
 #include "graph/errors.h"
+#include "train/model_adjacency.h"
 
 namespace kith {
 namespace {
+
+constexpr std::array<std::string_view, 4> kNames = {"sage", "gcn", "gat", "gin"};  // as ModelKind counts
+constexpr std::int32_t kAttentionMasks = 1 << 16;  // dropout of attention draws apart from that of the outputs
 
 void check_options(const ModelOptions& options) {
   KITH_CHECK(options.num_layers >= 1 && options.num_layers <= 10, InvalidArgument,
@@ -19,29 +24,48 @@ void check_options(const ModelOptions& options) {
              options.out_channels);
   KITH_CHECK(options.dropout >= 0 && options.dropout < 1, InvalidArgument,
              "Model: dropout must be in [0, 1), got ", options.dropout);
+  KITH_CHECK(options.heads > 0, InvalidArgument, "Model: heads must be > 0, got ", options.heads);
+  KITH_CHECK(options.kind == ModelKind::gat || options.heads == 1, InvalidArgument,
+             "Model: only gat has heads, got ", options.heads, " for ", name_of(options.kind));
+  KITH_CHECK(options.hidden_channels % options.heads == 0, InvalidArgument,
+             "Model: hidden_channels must be a multiple of heads (", options.heads, "), got ",
+             options.hidden_channels);
+}
+
+std::unique_ptr<Layer> make_layer(Backend& backend, const ModelOptions& options, std::int32_t layer) {
+  const bool is_last = layer + 1 == options.num_layers;
+  const LayerShape shape{.in_channels = layer == 0 ? options.in_channels : options.hidden_channels,
+                         .out_channels = is_last ? options.out_channels : options.hidden_channels,
+                         .scalar = options.scalar};
+  const std::string name = concat("convs.", layer);
+  switch (options.kind) {
+    case ModelKind::sage:
+      break;
+    case ModelKind::gcn:
+      return make_gcn_layer(backend, name, shape, options.seed);
+    case ModelKind::gat:
+      return make_gat_layer(backend, name, shape, {.count = options.heads, .is_concat = !is_last},
+                            options.seed);
+    case ModelKind::gin:
+      return make_gin_layer(backend, name, shape, options.seed);
+  }
+  return make_sage_layer(backend, name, shape, options.seed);
 }
 
 }  // namespace
 
 ModelKind parse_model_kind(std::string_view name) {
-  if (name == "sage") return ModelKind::sage;
-  if (name == "gcn") return ModelKind::gcn;
-  throw InvalidArgument(concat("model must be sage or gcn, got '", name, "'"));
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (name == kNames[i]) return static_cast<ModelKind>(i);
+  }
+  throw InvalidArgument(concat("model must be sage, gcn, gat or gin, got '", name, "'"));
 }
 
-std::string_view name_of(ModelKind kind) { return kind == ModelKind::sage ? "sage" : "gcn"; }
+std::string_view name_of(ModelKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
 
 Model::Model(Backend& backend, const ModelOptions& options) : backend_(backend), options_(options) {
   check_options(options);
-  for (std::int32_t i = 0; i < num_layers(); ++i) {
-    const LayerShape shape{
-        .in_channels = i == 0 ? options.in_channels : options.hidden_channels,
-        .out_channels = i + 1 == num_layers() ? options.out_channels : options.hidden_channels,
-        .scalar = options.scalar};
-    const std::string name = concat("convs.", i);
-    layers_.push_back(options.kind == ModelKind::sage ? make_sage_layer(backend, name, shape, options.seed)
-                                                      : make_gcn_layer(backend, name, shape, options.seed));
-  }
+  for (std::int32_t i = 0; i < num_layers(); ++i) layers_.push_back(make_layer(backend, options, i));
 }
 
 Dropout Model::dropout(std::int64_t step, std::int32_t layer) const {
@@ -53,6 +77,15 @@ LayerInput Model::input_of(std::int32_t layer, const ForwardPass& pass, const De
   return {.hidden = nullptr, .features = batch.features, .ids = batch.rows};
 }
 
+void Model::activate(std::int32_t layer, const Dropout& dropout, Tensor& out) {
+  const Tensor& bias = layers_[layer]->bias();
+  if (layer + 1 < num_layers()) {
+    backend_.bias_relu_dropout(&bias, dropout, out);
+  } else {
+    backend_.add_bias(bias, out);
+  }
+}
+
 ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) {
   KITH_CHECK(static_cast<std::int32_t>(batch.shapes.size()) == num_layers(), InvalidArgument,
              "Model: a batch of ", num_layers(), " hops is needed (one a layer), got ", batch.shapes.size());
@@ -61,8 +94,9 @@ ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) {
   ForwardPass pass{.contexts = std::vector<LayerContext>(layers_.size()), .outputs = {}, .step = step};
   pass.outputs.reserve(layers_.size());
   for (std::int32_t i = 0; i < num_layers(); ++i) {
+    pass.contexts[i].attention.dropout = dropout(step, kAttentionMasks + i);
     Tensor out = layers_[i]->forward(batch.block(i), input_of(i, pass, batch), pass.contexts[i]);
-    if (i + 1 < num_layers()) backend_.relu_dropout(dropout(step, i), out);
+    activate(i, dropout(step, i), out);
     pass.outputs.push_back(std::move(out));
   }
   return pass;
@@ -82,7 +116,7 @@ Tensor Model::infer(const DeviceGraph& graph) {
   for (std::int32_t i = 0; i < num_layers(); ++i) {
     const LayerInput input{.hidden = i == 0 ? nullptr : &hidden, .features = graph.features, .ids = {}};
     Tensor out = layers_[i]->infer(graph.graph, graph.weights, input);
-    if (i + 1 < num_layers()) backend_.relu_dropout({}, out);
+    activate(i, {}, out);
     hidden = std::move(out);
   }
   return hidden;

@@ -13,9 +13,9 @@
 
 namespace kith {
 
-enum class ModelKind : std::uint8_t { sage, gcn };
+enum class ModelKind : std::uint8_t { sage, gcn, gat, gin };
 
-/// "sage" or "gcn". Throws InvalidArgument for another name.
+/// "sage", "gcn", "gat" or "gin". Throws InvalidArgument for another name.
 ModelKind parse_model_kind(std::string_view name);
 std::string_view name_of(ModelKind kind);
 
@@ -26,7 +26,8 @@ struct ModelOptions {
   std::int32_t hidden_channels = 256;  ///< > 0
   std::int32_t out_channels = 0;       ///< classes, > 0
   std::int32_t num_layers = 3;         ///< 1..10
-  double dropout = 0.5;                ///< after every layer but the last, 0 <= dropout < 1
+  std::int32_t heads = 1;              ///< of GAT's attention, > 0 and a divisor of hidden_channels; else 1
+  double dropout = 0.5;  ///< after every layer but the last, and of GAT's attention, 0 <= dropout < 1
   Scalar scalar = Scalar::f32;
   std::uint64_t seed = 0;  ///< of the initial parameters and the dropout masks
 };
@@ -65,6 +66,8 @@ class Model {
  private:
   Dropout dropout(std::int64_t step, std::int32_t layer) const;
   std::int32_t num_layers() const { return options_.num_layers; }
+  /// Adds the layer's bias; after every layer but the last relu and dropout follow.
+  void activate(std::int32_t layer, const Dropout& dropout, Tensor& out);
   static LayerInput input_of(std::int32_t layer, const ForwardPass& pass, const DeviceBatch& batch);
 
   Backend& backend_;

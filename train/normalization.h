@@ -1,4 +1,4 @@
-// The weights that GCN puts on edges, for one batch and for the whole graph.
+// The self-loops and the weights of edges that a layer kind needs, for one batch and for the whole graph.
 #pragma once
 
 #include <span>
@@ -11,13 +11,13 @@
 
 namespace kith {
 
-/// The adjacency of one batch as the layers use it: the batch's own for a mean, or with self-loops and weights
-/// for GCN. Like the batch's, the blocks of all layers are prefixes of it.
+/// The adjacency of one batch as the layers use it: the batch's own for a mean, or with self-loops (GCN, GIN,
+/// GAT) and weights (GCN, GIN). Like the batch's, the blocks of all layers are prefixes of it.
 struct BatchAdjacency {
   std::vector<std::int32_t> hop_bounds;
   std::vector<std::int32_t> offsets;
   std::vector<std::int32_t> sources;
-  std::vector<float> weights;  ///< [num_edges], or empty for a mean
+  std::vector<float> weights;  ///< [num_edges], or empty for a mean and for attention
 };
 
 /// Takes the batch's adjacency over, for mean aggregation (by the batch's weights if it has some). Leaves
@@ -31,11 +31,24 @@ BatchAdjacency take_mean_adjacency(MiniBatch& batch);
 /// batch's weights, if it has some, take the place of 1 / s_v.
 BatchAdjacency make_gcn_adjacency(const MiniBatch& batch, CsrView graph);
 
-/// The whole graph with self-loops and GCN's weights, for layer-wise evaluation.
+/// The same with the weights of GIN's sum (arXiv 1810.00826, eq. 4.1, epsilon 0): deg_v / s_v on an edge, so
+/// that the sum does not depend on the fanout, and 1 on the loop. A self-loop of the graph counts as an edge
+/// too, as in PyG.
+BatchAdjacency make_gin_adjacency(const MiniBatch& batch, CsrView graph);
+
+/// One self-loop a destination, first in its row, for attention (GAT, arXiv 1710.10903); loops that were drawn
+/// go, as in PyG. No weights: throws InvalidArgument if the batch has some (unbiased draws), as attention has
+/// no use for them.
+BatchAdjacency make_gat_adjacency(const MiniBatch& batch);
+
+/// The whole graph with self-loops and weights, for layer-wise evaluation: what a batch that drew everything
+/// carries.
 struct WeightedGraph {
   CsrGraph graph;
-  std::vector<float> weights;  ///< [graph.num_edges()]
+  std::vector<float> weights;  ///< [graph.num_edges()], or empty (GAT)
 };
 WeightedGraph make_gcn_graph(CsrView graph);
+WeightedGraph make_gin_graph(CsrView graph);
+WeightedGraph make_gat_graph(CsrView graph);
 
 }  // namespace kith

@@ -67,10 +67,12 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.option_defaults()->always_capture_default();
   RunOptions& run = flags.run;
   const auto model = "Model";
-  app.add_option("--model", flags.model, "sage or gcn")->group(model);
+  app.add_option("--model", flags.model, "sage, gcn, gat or gin")->group(model);
   app.add_option("--layers", run.model.num_layers, "Graph convolutions")->group(model);
   app.add_option("--hidden", run.model.hidden_channels, "Channels between layers")->group(model);
-  app.add_option("--dropout", run.model.dropout, "After every layer but the last, 0 <= dropout < 1")
+  app.add_option("--heads", run.model.heads, "Of gat's attention; they share --hidden")->group(model);
+  app.add_option("--dropout", run.model.dropout,
+                 "After every layer but the last, and of gat's attention, 0 <= dropout < 1")
       ->group(model);
   const auto batches = "Batches";
   app.add_option("--fanout", flags.fanout,
@@ -121,6 +123,12 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("--seed", run.seed, "Of parameters, dropout, plan and sampling")->group(training);
   const auto machine = "Machine";
   app.add_option("--device", flags.device, "auto, cpu or cuda")->group(machine);
+  app.add_flag("--tf32", flags.backend.allow_tf32,
+               "On a GPU: dense products round their factors to 10 bits of mantissa, and are faster")
+      ->group(machine);
+  app.add_flag("--cusparse", flags.backend.use_cusparse,
+               "On a GPU: aggregate by cuSPARSE instead of Kith's kernels, to compare them")
+      ->group(machine);
   app.add_option("--stage", flags.stage, "none: features stay in host memory")->group(machine);
   app.add_option("--features", flags.features, "map the feature table or load it")->group(machine);
   app.add_option("--prefetch-depth", run.loader.prefetch_depth, "Batches made ahead; 0 = inline")

@@ -71,6 +71,7 @@ Json to_json(const RunOptions& options) {
   return {{"model", name_of(options.model.kind)},
           {"layers", options.model.num_layers},
           {"hidden", options.model.hidden_channels},
+          {"heads", options.model.heads},
           {"fanout", sampler.fanouts},
           {"batch_size", plan.batch_size},
           {"mix", plan.mix},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "train/model_adjacency.h"
 #include "train/stopwatch.h"
 
 namespace kith {
@@ -16,8 +17,7 @@ class ResidentStaging final : public Staging {
   StagedBatch stage(SampledBatch sampled) override {
     const Stopwatch watch;
     StagedBatch out;
-    out.adjacency = kind_ == ModelKind::gcn ? make_gcn_adjacency(sampled.batch, dataset_.graph.view())
-                                            : take_mean_adjacency(sampled.batch);
+    out.adjacency = make_adjacency(kind_, sampled.batch, dataset_.graph.view());
     out.labels.reserve(static_cast<std::size_t>(sampled.batch.num_roots()));
     for (const NodeId root : sampled.batch.roots()) out.labels.push_back(dataset_.labels.of_node[root]);
     out.has_labels = std::ranges::any_of(out.labels, [](std::int32_t label) { return label != kNoLabel; });

@@ -86,6 +86,36 @@ void weight_gradient(benchmark::State& state) {
   count_flops(state);
 }
 
+/// Dot products of rows with a vector a head, or their gradients. state: rows, heads, threads; 256 columns.
+void head_dot(benchmark::State& state, bool is_backward) {
+  const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, state.range(2));
+  const auto backend = make_cpu_backend();
+  const Tensor x = random_tensor(*backend, state.range(0), 256);
+  const Tensor weight = random_tensor(*backend, state.range(1), 256 / state.range(1));
+  Tensor out = backend->empty(x.rows(), weight.rows(), Scalar::f32);
+  Tensor grad_x = backend->zeros(x.rows(), x.cols(), Scalar::f32);
+  Tensor grad_weight = backend->empty(weight.rows(), weight.cols(), Scalar::f32);
+  backend->head_dot(x, weight, out);
+  backend->head_dot_backward(x, weight, out, grad_x, grad_weight);
+  const auto at = [](const Tensor& t, std::int64_t first, std::int64_t stride = 1) {
+    return [values = t.data<float>() + first, stride](std::int64_t k) { return values[k * stride]; };
+  };
+  if (!is_product(weight.cols(), at(x, 0), at(weight, 0), out.data<float>()[0]) ||
+      !is_product(x.rows(), at(x, 0, x.cols()), at(out, 0, out.cols()), grad_weight.data<float>()[0])) {
+    state.SkipWithError("wrong result");
+    return;
+  }
+  for (auto _ : state) {
+    if (is_backward) {
+      backend->head_dot_backward(x, weight, out, grad_x, grad_weight);
+    } else {
+      backend->head_dot(x, weight, out);
+    }
+  }
+  state.counters["read_GB/s"] =
+      benchmark::Counter(static_cast<double>(x.size()) * 4e-9, benchmark::Counter::kIsIterationInvariantRate);
+}
+
 void relu_dropout(benchmark::State& state) {
   const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, state.range(2));
   const auto backend = make_cpu_backend();
@@ -117,6 +147,14 @@ BENCHMARK(weight_gradient)
     ->ArgsProduct({{1'024, 15'500, 100'000}, {256}, {256}, {1, 2}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+void with_heads(benchmark::internal::Benchmark* bench) {
+  bench->ArgNames({"rows", "heads", "threads"})
+      ->ArgsProduct({{100'000}, {1, 8}, {1, 2}})
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
+}
+BENCHMARK_CAPTURE(head_dot, forward, false)->Apply(with_heads);
+BENCHMARK_CAPTURE(head_dot, backward, true)->Apply(with_heads);
 BENCHMARK(relu_dropout)
     ->ArgNames({"rows", "percent", "threads"})
     ->ArgsProduct({{100'000}, {0, 50}, {1, 2}})

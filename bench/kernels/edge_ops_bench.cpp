@@ -1,5 +1,5 @@
-// Edge softmax, its gradient, and edge dot products, at the sizes of aggregate_bench. Every case is verified
-// against a plain loop before it is timed.
+// Edge scores, edge softmax, their gradients, and edge dot products, at the sizes of aggregate_bench. Every
+// case is verified against a plain loop before it is timed.
 #include <tbb/global_control.h>
 
 #include <cmath>
@@ -84,6 +84,45 @@ void dot(benchmark::State& state) {
   count_bytes(state, block.view().num_edges(), x.cols());
 }
 
+/// state: shape, heads, threads.
+void scores(benchmark::State& state, bool is_backward) {
+  const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, state.range(2));
+  const auto backend = make_cpu_backend();
+  const Block block(kShapes[state.range(0)]);
+  const std::int64_t heads = state.range(1), num_edges = block.view().num_edges();
+  constexpr double kSlope = 0.2;
+  Tensor at_source = random_tensor(*backend, block.num_sources, heads);
+  Tensor at_destination = random_tensor(*backend, block.view().num_destinations(), heads);
+  Tensor out = backend->empty(num_edges, heads, Scalar::f32);
+  backend->edge_scores(block.view(), at_source, at_destination, kSlope, out);
+  const double sum = static_cast<double>(at_source.data<float>()[block.sources[0] * heads]) +
+                     static_cast<double>(at_destination.data<float>()[0]);
+  const Tensor grad = random_tensor(*backend, num_edges, heads);
+  Tensor grad_source = backend->empty(at_source.rows(), heads, Scalar::f32);
+  Tensor grad_destination = backend->empty(at_destination.rows(), heads, Scalar::f32);
+  const auto run_backward = [&] {
+    backend->edge_scores_backward(block.view(), kSlope, out, grad,
+                                  {.at_source = &grad_source, .at_destination = &grad_destination});
+  };
+  run_backward();
+  // Every edge adds the same to its two ends.
+  double total = 0;
+  for (const float g : grad_source.values<float>()) total += g;
+  for (const float g : grad_destination.values<float>()) total -= g;
+  if (std::abs(out.data<float>()[0] - (sum > 0 ? sum : kSlope * sum)) > 1e-5 || std::abs(total) > 1) {
+    state.SkipWithError("wrong result");
+    return;
+  }
+  for (auto _ : state) {
+    if (is_backward) {
+      run_backward();
+    } else {
+      backend->edge_scores(block.view(), at_source, at_destination, kSlope, out);
+    }
+  }
+  count_edges(state, block);
+}
+
 void with_cases(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"shape", "heads", "threads"})
       ->ArgsProduct({{0, 1}, {1, 4, 8}, {1, 2}})
@@ -91,6 +130,8 @@ void with_cases(benchmark::internal::Benchmark* bench) {
       ->UseRealTime();
 }
 
+BENCHMARK_CAPTURE(scores, forward, false)->Apply(with_cases);
+BENCHMARK_CAPTURE(scores, backward, true)->Apply(with_cases);
 BENCHMARK_CAPTURE(softmax, forward, false)->Apply(with_cases);
 BENCHMARK_CAPTURE(softmax, backward, true)->Apply(with_cases);
 BENCHMARK(dot)

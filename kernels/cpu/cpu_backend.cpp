@@ -8,6 +8,7 @@
 #include "kernels/cpu/dense.h"
 #include "kernels/cpu/dropout.h"
 #include "kernels/cpu/edge_ops.h"
+#include "kernels/cpu/head_dot.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/training.h"
 #include "kernels/dispatch.h"
@@ -122,6 +123,30 @@ void CpuBackend::edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, 
   cpu::edge_dot(block, x, y, out);
 }
 
+void CpuBackend::head_dot(const Tensor& x, const Tensor& weight, Tensor& out) {
+  op_check::head_dot(x, weight, out);
+  cpu::head_dot(x, weight, out);
+}
+
+void CpuBackend::head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out,
+                                   Tensor& grad_x, Tensor& grad_weight) {
+  op_check::head_dot_backward(x, weight, grad_out, grad_x, grad_weight);
+  cpu::head_dot_backward(x, weight, grad_out, *pool_, {.x = grad_x, .weight = grad_weight});
+}
+
+void CpuBackend::edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                             double negative_slope, Tensor& out) {
+  op_check::edge_scores(block, at_source, at_destination, negative_slope, out);
+  cpu::edge_scores(block, at_source, at_destination, negative_slope, out);
+}
+
+void CpuBackend::edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                                      const Tensor& grad_scores, const EndGradients& gradients) {
+  op_check::edge_scores_backward(block, negative_slope, scores, grad_scores, gradients);
+  cpu::edge_scores_backward(
+      block, {.scores = scores, .gradient = grad_scores, .negative_slope = negative_slope}, *pool_, gradients);
+}
+
 void CpuBackend::aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
                                std::span<std::int32_t> argmax) {
   op_check::aggregate_max(block, x, out, argmax.size());
@@ -161,6 +186,26 @@ void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, N
       Rows::of(x, nullptr), out);
 }
 
+RowsBlock CpuBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {
+  op_check::rows_as_block(graph, first, count);
+  const EdgeOffset* const bounds = graph.offsets.data() + first;
+  const EdgeOffset num_edges = bounds[count] - bounds[0];
+  op_check::rows_as_block_edges(count, num_edges);
+  RowsBlock rows{.offsets = pool_->acquire((static_cast<std::size_t>(count) + 1) * sizeof(std::int32_t)),
+                 .block = {}};
+  auto* const offsets = reinterpret_cast<std::int32_t*>(rows.offsets.get());
+  for_tiles(count + 1, kValuesPerTile, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      offsets[i] = static_cast<std::int32_t>(bounds[i] - bounds[0]);
+    }
+  });
+  rows.block = {.num_sources = graph.num_nodes(),
+                .offsets = {offsets, static_cast<std::size_t>(count) + 1},
+                .sources = graph.neighbors.subspan(static_cast<std::size_t>(bounds[0]),
+                                                   static_cast<std::size_t>(num_edges))};
+  return rows;
+}
+
 void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
                         Tensor& c) {
   op_check::matmul(a, transpose_a, b, transpose_b, c);
@@ -182,9 +227,9 @@ void CpuBackend::bias_gradient(const Tensor& grad, Tensor& grad_bias) {
   cpu::bias_gradient(grad, *pool_, grad_bias);
 }
 
-void CpuBackend::relu_dropout(const Dropout& dropout, Tensor& x) {
-  op_check::relu_dropout(dropout);
-  cpu::relu_dropout(dropout, x);
+void CpuBackend::bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) {
+  op_check::bias_relu_dropout(bias, dropout, x);
+  cpu::bias_relu_dropout(bias, dropout, x);
 }
 
 void CpuBackend::relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) {

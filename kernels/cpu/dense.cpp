@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/multiversion.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/partial_sums.h"
 #include "kernels/dispatch.h"
 
 // Only OpenBLAS has it; with another CBLAS the address is null.
@@ -48,20 +49,6 @@ void scale(double beta, std::int64_t count, T* values) {
   for (std::int64_t i = 0; i < count; ++i) {
     values[i] = beta == 0 ? T{0} : static_cast<T>(beta) * values[i];
   }
-}
-
-/// out[i] = the sum over the tiles of partials[tile][i], in order, + beta * out[i].
-template <typename T>
-void sum_partials(const T* partials, std::int64_t num_tiles, std::int64_t count, double beta, T* out) {
-  for_tiles(count, kValuesPerTile, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) {
-      T sum{0};
-      for (std::int64_t tile = 0; tile < num_tiles; ++tile) {
-        sum += partials[tile * count + i];
-      }
-      out[i] = beta == 0 ? sum : sum + static_cast<T>(beta) * out[i];
-    }
-  });
 }
 
 template <typename T>

@@ -1,18 +1,17 @@
-#include "kernels/cuda/dense.h"
-
 #include <algorithm>
 #include <cstdint>
 
 #include "kernels/cuda/check.h"
-#include "kernels/dispatch.h"
+#include "kernels/cuda/dense.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/dispatch.h"
 
 namespace kith::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kSumLanes = 8;         // rows that a block of the column sums reads side by side
-constexpr int kRowsPerSum = 1024;    // fixes the shape of a column's sum
+constexpr int kSumLanes = 8;       // rows that a block of the column sums reads side by side
+constexpr int kRowsPerSum = 1024;  // fixes the shape of a column's sum
 
 template <typename T>
 __global__ void fill_kernel(T value, std::int64_t count, T* out) {
@@ -32,7 +31,8 @@ __global__ void add_bias_kernel(const T* bias, std::int64_t count, std::int32_t 
   if (i < count) x[i] += bias[i % cols];
 }
 
-/// out[blockIdx.y] = sum of rows [y * rows_per_sum, ...) of the columns of this block. Block: 32 columns x kSumLanes.
+/// out[blockIdx.y] = sum of rows [y * rows_per_sum, ...) of the columns of this block. Block: 32 columns x
+/// kSumLanes.
 template <typename T>
 __global__ void column_sums_kernel(const T* x, std::int64_t rows, std::int32_t cols, std::int32_t rows_per_sum,
                                    T* out) {

@@ -1,11 +1,11 @@
-#include "kernels/cuda/training.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include "graph/types.h"
+#include "kernels/cuda/block_sum.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/training.h"
 #include "kernels/dispatch.h"
 
 namespace kith::cuda {
@@ -24,19 +24,6 @@ struct RowLoss {
   std::int32_t correct = 0;
   std::int32_t counted = 0;
 };
-
-/// Sums value over the threads of the block, in a fixed order, for thread 0. shared: [blockDim.x].
-__device__ double block_sum(double value, double* shared) {
-  shared[threadIdx.x] = value;
-  __syncthreads();
-  for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-    if (threadIdx.x < half) shared[threadIdx.x] += shared[threadIdx.x + half];
-    __syncthreads();
-  }
-  const double sum = shared[0];
-  __syncthreads();  // before the next sum overwrites it
-  return sum;
-}
 
 /// counted = labels that are a class. One block.
 __global__ void count_labels_kernel(const std::int32_t* labels, std::int64_t count, double* counted) {
@@ -68,8 +55,8 @@ __device__ Largest<T> warp_largest(const T* row, std::int32_t classes, int lane)
   for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
     const T value = __shfl_xor_sync(kFullWarp, best.value, offset);
     const std::int32_t at = __shfl_xor_sync(kFullWarp, best.at, offset);
-    const bool is_better = at < classes && (value > best.value || (value == best.value && at < best.at) ||
-                                            best.at == classes);
+    const bool is_better =
+        at < classes && (value > best.value || (value == best.value && at < best.at) || best.at == classes);
     if (is_better) best = {.value = value, .at = at};
   }
   return best;
@@ -80,8 +67,7 @@ template <typename T>
 __global__ void loss_kernel(const T* logits, const std::int32_t* labels, std::int64_t rows,
                             std::int32_t classes, const double* counted, T* gradient, RowLoss* losses) {
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
-  const std::int64_t i =
-      (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / kWarpSize;
+  const std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / kWarpSize;
   if (i >= rows) return;
   const std::int32_t label = labels[i];
   const T* const row = logits + i * classes;
@@ -93,7 +79,8 @@ __global__ void loss_kernel(const T* logits, const std::int32_t* labels, std::in
   }
   const Largest<T> largest = warp_largest(row, classes, lane);
   double sum = 0;
-  for (std::int32_t j = lane; j < classes; j += kWarpSize) sum += static_cast<double>(exp(row[j] - largest.value));
+  for (std::int32_t j = lane; j < classes; j += kWarpSize)
+    sum += static_cast<double>(exp(row[j] - largest.value));
   sum = warp_sum(sum);
   if (row_gradient != nullptr) {
     const T share = T{1} / static_cast<T>(*counted);

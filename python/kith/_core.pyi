@@ -151,6 +151,7 @@ class ModelOptions:
     hidden_channels: int
     out_channels: int
     num_layers: int
+    heads: int
     dropout: float
     seed: int
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 # The weight whose shape is the layer's sizes.
-_WEIGHT = {"sage": "lin_l.weight", "gcn": "lin.weight"}
+_WEIGHT = {"sage": "lin_l.weight", "gcn": "lin.weight", "gat": "lin.weight", "gin": "nn.lins.0.weight"}
 # What no parameter shows: {attribute of a layer: the values that the engine computes}.
 _SAME_LAYER: dict[str, dict[str, tuple[Any, ...]]] = {
     "sage": {"aggr": ("mean",), "normalize": (False,), "flow": ("source_to_target",)},
@@ -20,6 +20,13 @@ _SAME_LAYER: dict[str, dict[str, tuple[Any, ...]]] = {
         "improved": (False,),
         "flow": ("source_to_target",),
     },
+    "gat": {
+        "aggr": ("add", "sum"),
+        "negative_slope": (0.2,),
+        "add_self_loops": (True,),
+        "flow": ("source_to_target",),
+    },
+    "gin": {"aggr": ("add", "sum"), "flow": ("source_to_target",)},
 }
 
 
@@ -32,7 +39,7 @@ def arrays_of(source: Any) -> dict[str, npt.NDArray[Any]]:
 
 
 def sizes_of(kind: str, state: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
-    """in_channels, hidden_channels, out_channels and num_layers that the shapes of the weights say."""
+    """in_channels, hidden_channels, out_channels and num_layers that the weights' shapes say; of GAT, heads."""
     weights = []
     name = "convs.{}." + _WEIGHT[kind]
     while (weight := state.get(name.format(len(weights)))) is not None:
@@ -41,12 +48,19 @@ def sizes_of(kind: str, state: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]
         weights.append(weight)
     if not weights:
         raise ValueError(f"from_torch: expected PyG's names, as {name.format(0)}, got {sorted(state)[:5]}")
-    return {
+    sizes = {
         "in_channels": weights[0].shape[1],
         "hidden_channels": weights[0].shape[0],
         "out_channels": weights[-1].shape[0],
         "num_layers": len(weights),
     }
+    if kind == "gat":
+        attention = state.get("convs.0.att_src")
+        if attention is None or attention.ndim != 3 or attention.shape[1] == 0:
+            raise ValueError("from_torch: convs.0.att_src must be [1, heads, channels]")
+        sizes["heads"] = attention.shape[1]
+        sizes["out_channels"] //= sizes["heads"]  # the last layer takes the mean of its heads
+    return sizes
 
 
 def check_same_function(kind: str, module: Any) -> None:
@@ -58,14 +72,32 @@ def check_same_function(kind: str, module: Any) -> None:
             if value not in values:
                 ours = values[0]
                 raise ValueError(f"from_torch: convs.{i} has {name}={value!r}, the engine's layer {ours!r}")
+        if kind == "gat" and getattr(conv, "heads", 1) > 1 and conv.concat != (i + 1 < len(convs)):
+            raise ValueError("from_torch: the engine's heads are averaged in the last layer, and there alone")
+        if kind == "gin":
+            _check_perceptron(i, getattr(conv, "nn", None))
     if len(convs) < 2:
         return
-    act = getattr(module, "act", "relu")
-    if getattr(act, "__name__", act if isinstance(act, str) else type(act).__name__).lower() != "relu":
-        raise ValueError(f"from_torch: the engine's activation is relu, the module's {act}")
+    _check_relu("activation", getattr(module, "act", "relu"))
     for norm in getattr(module, "norms", None) or []:
         if type(norm).__name__ != "Identity":
             raise ValueError(f"from_torch: the engine has no normalisation layers, the module has {norm}")
+
+
+def _check_perceptron(layer: int, perceptron: Any) -> None:
+    """Of GIN: torch_geometric.nn.MLP of two linear layers with a relu between them, and nothing else."""
+    _check_relu(f"activation inside convs.{layer}", getattr(perceptron, "act", "relu"))
+    rates = getattr(perceptron, "dropout", [])
+    if not getattr(perceptron, "plain_last", True) or any(rates if isinstance(rates, list) else [rates]):
+        raise ValueError(f"from_torch: convs.{layer}.nn must have no activation at its end, and no dropout")
+    for norm in getattr(perceptron, "norms", None) or []:
+        if type(norm).__name__ != "Identity":
+            raise ValueError(f"from_torch: the engine has no normalisation layers, convs.{layer}.nn has {norm}")
+
+
+def _check_relu(what: str, act: Any) -> None:
+    if getattr(act, "__name__", act if isinstance(act, str) else type(act).__name__).lower() != "relu":
+        raise ValueError(f"from_torch: the engine's {what} is relu, the module's {act}")
 
 
 def dropout_of(module: Any) -> float | None:

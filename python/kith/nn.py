@@ -22,6 +22,7 @@ class Model:
     """
 
     _kind = ""
+    _heads = 1
 
     def __init__(
         self,
@@ -35,13 +36,14 @@ class Model:
         device: str = "auto",
     ) -> None:
         if not self._kind:
-            raise TypeError("Model is a base class; use GraphSAGE or GCN")
+            raise TypeError("Model is a base class; use GraphSAGE, GCN, GAT or GIN")
         options = _core.ModelOptions()
         options.kind = self._kind
         options.in_channels = integer("in_channels", in_channels, 1)
         options.hidden_channels = integer("hidden_channels", hidden_channels, 1)
         options.out_channels = integer("out_channels", out_channels, 1)
         options.num_layers = integer("num_layers", num_layers, 1)
+        options.heads = self._heads
         options.dropout = number("dropout", dropout)
         options.seed = integer("seed", seed, 0, UINT64_MAX)
         self._options = options
@@ -54,13 +56,13 @@ class Model:
     ) -> Model:
         """The model with the sizes and parameters of a torch module, or of a state dict, with PyG's names.
 
-        source: torch_geometric.nn.models.GraphSAGE or GCN, a module whose `convs` are their layers or those of
-        kith.torch, or the state dict of one. dropout: None takes the module's, or the constructor's default.
-        Raises ValueError for parameters that the engine has not, and for a module that computes something else
-        (another aggregation, activation or normalisation); a state dict does not tell.
+        source: torch_geometric.nn.models.GraphSAGE, GCN, GAT or GIN, a module whose `convs` are their layers or
+        those of kith.torch, or the state dict of one. dropout: None takes the module's, or the constructor's
+        default. Raises ValueError for parameters that the engine has not, and for a module that computes
+        something else (another aggregation, activation or normalisation); a state dict does not tell.
         """
         if not cls._kind:
-            raise TypeError("Model is a base class; use GraphSAGE or GCN")
+            raise TypeError("Model is a base class; use GraphSAGE, GCN, GAT or GIN")
         _exchange.check_same_function(cls._kind, source)
         state = _exchange.arrays_of(source)
         dropout = _exchange.dropout_of(source) if dropout is None else dropout
@@ -87,9 +89,9 @@ class Model:
         return self
 
     def state_dict(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Copies of the parameters: weights [out, in], biases [out]."""
+        """Copies of the parameters: weights [out, in], biases [out], attention [1, heads, out / heads]."""
         return {
-            name: np.ascontiguousarray(_transposed(name, value), dtype=np.float32)
+            name: np.ascontiguousarray(_outside(name, value), dtype=np.float32)
             for name, value in self._handle.parameters()
         }
 
@@ -111,8 +113,12 @@ class Model:
         for name, shape in expected.items():
             if arrays[name].shape != shape:
                 raise ValueError(f"load_state_dict: {name} must have shape {shape}, got {arrays[name].shape}")
+        self._take(arrays)
+
+    def _take(self, arrays: Mapping[str, npt.NDArray[np.float64]]) -> None:
+        """Arrays with the names and shapes of `state_dict`."""
         for name, array in arrays.items():
-            self._handle.set_parameter(name, np.ascontiguousarray(np.atleast_2d(array.T)))
+            self._handle.set_parameter(name, np.ascontiguousarray(_inside(name, array)))
 
     def inference(self, data: Dataset) -> npt.NDArray[np.float32]:
         """[num_nodes, out_channels] logits of all nodes, layer by layer over all neighbours, no dropout."""
@@ -141,6 +147,82 @@ class GCN(Model):
     _kind = "gcn"
 
 
-def _transposed(name: str, value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The engine keeps weights as [in, out] and biases as [1, out]."""
+class GAT(Model):
+    """Graph attention network (arXiv 1710.10903), as torch_geometric.nn.models.GAT: GATConv with self-loops.
+
+    hidden_channels are shared among `heads`, side by side; the last layer has as many heads of out_channels
+    each, and takes their mean. The softmax goes over the sampled neighbours and the node itself. dropout: of
+    the layers' outputs and of the attention, as in PyG. Training on a loader with unbiased=True raises
+    ValueError.
+    """
+
+    _kind = "gat"
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        *,
+        num_layers: int = 3,
+        heads: int = 1,
+        dropout: float = 0.5,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self._heads = integer("heads", heads, 1)
+        options = {"num_layers": num_layers, "dropout": dropout, "seed": seed, "device": device}
+        super().__init__(in_channels, hidden_channels, out_channels, **options)
+
+    @property
+    def heads(self) -> int:
+        return self._heads
+
+
+class GIN(Model):
+    """Graph isomorphism network (arXiv 1810.00826), as torch_geometric.nn.models.GIN.
+
+    Two linear layers with a relu between them over the sum of a node and its neighbours; epsilon is 0 and not
+    trained. On a sampled batch the sum over the drawn neighbours is scaled by in-degree / number drawn (or by
+    the batch's unbiased weights), as evaluation sums over all of them.
+    """
+
+    _kind = "gin"
+
+    def state_dict(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Copies of the parameters: weights [out, in], biases [out]; and PyG's buffers `convs.<i>.eps`, [0]."""
+        return {**super().state_dict(), **self._eps()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over values (arrays, CPU tensors); each eps may be left out.
+
+        Raises ValueError, changing nothing, if one does not fit or an eps is not 0.
+        """
+        eps = self._eps()
+        for name in eps:
+            value = np.asarray(state.get(name, 0))
+            if value.size != 1 or value.item() != 0:
+                raise ValueError(f"load_state_dict: {name} must be 0, the engine has no other, got {value}")
+        super().load_state_dict({**eps, **state})
+
+    def _take(self, arrays: Mapping[str, npt.NDArray[np.float64]]) -> None:
+        super()._take({name: array for name, array in arrays.items() if name not in self._eps()})
+
+    def _eps(self) -> dict[str, npt.NDArray[np.float32]]:
+        return {f"convs.{i}.eps": np.zeros(1, np.float32) for i in range(self.num_layers)}
+
+
+def _is_attention(name: str) -> bool:
+    return name.endswith((".att_src", ".att_dst"))
+
+
+def _outside(name: str, value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """PyG's shape. The engine keeps weights as [in, out], biases as [1, out], attention as [heads, out]."""
+    if _is_attention(name):
+        return value[None]
     return value[0] if name.endswith(".bias") else value.T
+
+
+def _inside(name: str, array: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The engine's shape of a parameter with PyG's."""
+    return array[0] if _is_attention(name) else np.atleast_2d(array.T)

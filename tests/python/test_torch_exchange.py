@@ -8,7 +8,8 @@ torch = pytest.importorskip("torch", reason="the exchange with torch needs torch
 
 import kith.torch as kt  # noqa: E402
 
-KINDS = pytest.mark.parametrize("name", ["GraphSAGE", "GCN"])
+KINDS = pytest.mark.parametrize("name", ["GraphSAGE", "GCN", "GAT", "GIN"])
+HEADS = 4
 
 
 def models():
@@ -17,6 +18,8 @@ def models():
 
 def make_peer(name, num_layers=3, **options):
     torch.manual_seed(0)
+    if name == "GAT":
+        options = {"heads": HEADS, **options}
     peer = getattr(models(), name)(12, 16, num_layers, out_channels=4, **options)
     for parameter in peer.parameters():  # biases start at 0, which would hide them
         torch.nn.init.uniform_(parameter, -0.3, 0.3)
@@ -40,7 +43,8 @@ def test_a_model_of_pyg_gives_the_same_logits_here(data, name, num_layers):
 
 @KINDS
 def test_a_model_of_ours_gives_the_same_logits_in_pyg(data, name):
-    model = getattr(kith.nn, name)(12, 16, 4, num_layers=3, seed=5)
+    options = {"heads": HEADS} if name == "GAT" else {}
+    model = getattr(kith.nn, name)(12, 16, 4, num_layers=3, seed=5, **options)
     trainer = kith.Trainer(model, data, lr=0.01)
     trainer.fit(kith.NeighborLoader(data, [4, 4, 4], "train", batch_size=32), epochs=1, progress=False)
     peer = make_peer(name)
@@ -48,11 +52,15 @@ def test_a_model_of_ours_gives_the_same_logits_in_pyg(data, name):
     assert np.allclose(model.inference(data), logits_of(peer, data), rtol=1e-5, atol=1e-5)
 
 
-@KINDS
+@pytest.mark.parametrize("name", ["GraphSAGE", "GCN", "GAT"])
 def test_layers_of_kith_torch_go_round(data, name):
-    layer = {"GraphSAGE": kt.SAGEConv, "GCN": kt.GCNConv}[name]
     module = torch.nn.Module()
-    module.convs = torch.nn.ModuleList([layer(12, 16), layer(16, 4)])
+    if name == "GAT":
+        layers = [kt.GATConv(12, 4, heads=4), kt.GATConv(16, 4, heads=4, concat=False)]
+    else:
+        layer = {"GraphSAGE": kt.SAGEConv, "GCN": kt.GCNConv}[name]
+        layers = [layer(12, 16), layer(16, 4)]
+    module.convs = torch.nn.ModuleList(layers)
     model = getattr(kith.nn, name).from_torch(module)
     h = torch.from_numpy(data.x.copy())
     graph = kith.Block(data.num_nodes, data.num_nodes, data.indptr, data.indices)
@@ -64,6 +72,20 @@ def test_layers_of_kith_torch_go_round(data, name):
     for value in state.values():
         value.zero_()
     assert np.allclose(model.inference(data), h.numpy(), rtol=1e-5, atol=1e-5)  # the state is a copy
+
+
+def test_the_sizes_of_gat_are_read_from_its_attention():
+    for heads in (1, 2, 8):
+        model = kith.nn.GAT.from_torch(make_peer("GAT", 2, heads=heads))
+        assert model.heads == heads
+        assert repr(model) == "GAT(12, 16, 4, num_layers=2)"
+
+
+def test_gin_takes_a_trained_epsilon_of_0(data):
+    peer = models().GIN(12, 16, 2, out_channels=4, train_eps=True).eval()
+    model = kith.nn.GIN.from_torch(peer)
+    assert np.allclose(model.inference(data), logits_of(peer, data), rtol=1e-5, atol=1e-5)
+    peer.load_state_dict(model.to_torch_state_dict())
 
 
 def test_dropout_is_the_modules_unless_given():
@@ -88,6 +110,19 @@ def test_dropout_is_the_modules_unless_given():
         ("GraphSAGE", {"jk": "cat"}, r"lin\.weight"),
         ("GCN", {"improved": True}, "improved=True"),
         ("GCN", {"add_self_loops": False}, "add_self_loops=False"),
+        ("GAT", {"add_self_loops": False}, "add_self_loops=False"),
+        ("GAT", {"negative_slope": 0.1}, "negative_slope=0.1"),
+        ("GAT", {"residual": True}, r"unknown \['convs.0.res.weight'"),
+        ("GAT", {"edge_dim": 3}, r"unknown \['convs.0.att_edge'"),
+        ("GAT", {"v2": True}, r"PyG's names, as convs.0.lin.weight"),
+        ("GAT", {"bias": False}, r"missing \['convs.0.bias'"),
+        ("GAT", {"jk": "last"}, "averaged in the last layer"),
+        ("GIN", {"act": "elu"}, "activation inside convs.0 is relu, the module's ELU"),
+        ("GIN", {"num_layers": 1, "act": "elu"}, "activation inside convs.0 is relu"),
+        ("GIN", {"norm": "layer_norm"}, "convs.0.nn has LayerNorm"),
+        ("GIN", {"eps": 0.5}, "convs.0.eps must be 0"),
+        ("GIN", {"eps": 0.5, "train_eps": True}, "convs.0.eps must be 0"),
+        ("GIN", {"aggr": "mean"}, "aggr='mean', the engine's layer 'add'"),
     ],
 )
 def test_a_model_that_computes_something_else_is_refused(name, options, message):

@@ -4,61 +4,30 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 #include <vector>
 
 #include "graph/errors.h"
 #include "sampler/neighbor_sampler.h"
 #include "tests/support/learnable.h"
+#include "tests/train/naive_inference.h"
+#include "tests/train/one_batch.h"
 #include "train/adam.h"
 #include "train/device_batch.h"
 #include "train/device_data.h"
+#include "train/model_adjacency.h"
 
 namespace kith {
 namespace {
 
 // Loss of the tenth step; changes only with the model, the sampler or the optimiser.
-constexpr double kGoldenSage = 1.0801221522264761;
-constexpr double kGoldenGcn = 1.2785597975571203;
+const std::map<ModelKind, double> kGolden = {{ModelKind::sage, 1.0801221522264761},
+                                             {ModelKind::gcn, 1.2785597975571203},
+                                             {ModelKind::gat, 1.1590181514687827},
+                                             {ModelKind::gin, 0.6789894582897309}};
 
-/// One sampled batch of a small dataset, ready for a model.
-struct Fixture {
-  Dataset dataset = test::learnable_dataset();
-  std::vector<NodeId> input_nodes;
-  BatchAdjacency adjacency;
-  std::vector<std::int32_t> labels;
-
-  explicit Fixture(ModelKind kind, std::int32_t num_layers = 2, bool is_unbiased = false) {
-    const NeighborSampler sampler(
-        dataset.graph.view(), dataset.levels[0],
-        {.fanouts = std::vector<std::int32_t>(num_layers, 3), .p_intra = 0.7, .is_unbiased = is_unbiased});
-    const std::vector<NodeId> roots = {3, 50, 51, 200, 399};
-    MiniBatch batch = sampler.sample(roots, 0, 0);
-    input_nodes = batch.input_nodes;
-    adjacency =
-        kind == ModelKind::gcn ? make_gcn_adjacency(batch, dataset.graph.view()) : take_mean_adjacency(batch);
-    for (const NodeId root : roots) labels.push_back(dataset.labels.of_node[root]);
-    labels[1] = kNoLabel;
-  }
-
-  /// The batch on `backend`'s device; refers to the fixture.
-  DeviceBatch batch(Backend& backend) const {
-    DeviceBatch result = to_device(backend, adjacency, dataset.features.view(), input_nodes, labels);
-    backend.wait_for(result.arrays);
-    return result;
-  }
-
-  ModelOptions options(ModelKind kind, std::int32_t num_layers, Scalar scalar) const {
-    return {.kind = kind,
-            .in_channels = 8,
-            .hidden_channels = 5,
-            .out_channels = 4,
-            .num_layers = num_layers,
-            .dropout = 0.3,
-            .scalar = scalar,
-            .seed = 7};
-  }
-};
+using Fixture = test::OneBatch;
 
 double mean_loss(Model& model, Backend& backend, const Fixture& f) {
   const DeviceBatch batch = f.batch(backend);
@@ -70,7 +39,8 @@ double mean_loss(Model& model, Backend& backend, const Fixture& f) {
 }
 
 class ModelKinds : public testing::TestWithParam<ModelKind> {};
-INSTANTIATE_TEST_SUITE_P(All, ModelKinds, testing::Values(ModelKind::sage, ModelKind::gcn),
+INSTANTIATE_TEST_SUITE_P(All, ModelKinds,
+                         testing::Values(ModelKind::sage, ModelKind::gcn, ModelKind::gat, ModelKind::gin),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 /// Depth of the model, and whether the batch weighs its edges.
@@ -78,10 +48,16 @@ const std::vector<std::pair<std::int32_t, bool>> kShapes = {{1, false}, {2, fals
 
 TEST_P(ModelKinds, GradientsAgreeWithFiniteDifferencesInDoublePrecision) {
   for (const auto& [num_layers, is_unbiased] : kShapes) {
+    if (is_unbiased && GetParam() == ModelKind::gat) continue;  // takes no weights
     const Fixture f(GetParam(), num_layers, is_unbiased);
-    ASSERT_EQ(f.adjacency.weights.empty(), GetParam() == ModelKind::sage && !is_unbiased);
+    const bool has_weights = GetParam() == ModelKind::gcn || GetParam() == ModelKind::gin || is_unbiased;
+    ASSERT_EQ(f.adjacency.weights.empty(), !has_weights);
     const auto backend = make_cpu_backend();
     Model model(*backend, f.options(GetParam(), num_layers, Scalar::f64));
+    for (Parameter* parameter : model.parameters()) {
+      // Where dropout takes all of a node's attention, only its bias is left: relu has no slope at 0.
+      if (parameter->name.ends_with(".bias")) backend->fill(parameter->value, 0.05);
+    }
     const DeviceBatch batch = f.batch(*backend);
     const ForwardPass pass = model.forward(batch, 1);
     Tensor totals = backend->zero_loss();
@@ -109,58 +85,17 @@ TEST_P(ModelKinds, GradientsAgreeWithFiniteDifferencesInDoublePrecision) {
   }
 }
 
-// Written out by hand: layer by layer over dense vectors, in double precision.
-std::vector<double> naive_inference(Model& model, const Dataset& dataset) {
-  const CsrView graph = dataset.graph.view();
-  const auto n = static_cast<std::size_t>(graph.num_nodes());
-  const auto* table = reinterpret_cast<const float*>(dataset.features.view().data);
-  std::size_t width = 8;
-  std::vector<double> x(table, table + n * width);
-  const auto parameters = model.parameters();
-  const bool is_sage = model.options().kind == ModelKind::sage;
-  const std::size_t stride = is_sage ? 3 : 2;
-  for (std::size_t layer = 0; layer * stride < parameters.size(); ++layer) {
-    const auto weight = parameters[layer * stride]->value.values<double>();
-    const auto bias = parameters[layer * stride + 1]->value.values<double>();
-    const std::size_t out_width = bias.size();
-    const bool is_last = (layer + 1) * stride == parameters.size();
-    std::vector<double> next(n * out_width);
-    for (std::size_t v = 0; v < n; ++v) {
-      std::vector<double> sum(width);
-      const auto row = graph.row(static_cast<NodeId>(v));
-      const auto degree = [&](std::size_t u) { return graph.degree(static_cast<NodeId>(u)) + 1.0; };
-      for (const NodeId u : row) {
-        const double w = is_sage ? 1.0 / static_cast<double>(row.size()) : 1 / std::sqrt(degree(u) * degree(v));
-        for (std::size_t i = 0; i < width; ++i) sum[i] += w * x[u * width + i];
-      }
-      for (std::size_t i = 0; !is_sage && i < width; ++i) sum[i] += x[v * width + i] / degree(v);
-      for (std::size_t o = 0; o < out_width; ++o) {
-        double y = bias[o];
-        for (std::size_t i = 0; i < width; ++i) {
-          y += sum[i] * weight[i * out_width + o];
-          if (is_sage)
-            y += x[v * width + i] * parameters[layer * stride + 2]->value.values<double>()[i * out_width + o];
-        }
-        next[v * out_width + o] = is_last ? y : std::max(y, 0.0);
-      }
-    }
-    x = std::move(next);
-    width = out_width;
-  }
-  return x;
-}
-
 TEST_P(ModelKinds, InferenceAgreesWithANaiveLoop) {
   const Fixture f(GetParam());
   const auto backend = make_cpu_backend();
-  // 3 hidden channels take the branch that projects before it aggregates, 20 the other one.
-  for (const std::int32_t hidden : {3, 20}) {
+  // 4 hidden channels take the branch that projects before it aggregates, 20 the other one.
+  for (const std::int32_t hidden : {4, 20}) {
     ModelOptions options = f.options(GetParam(), 3, Scalar::f64);
     options.hidden_channels = hidden;
     Model model(*backend, options);
     DeviceData data(*backend, f.dataset, GetParam());
     const Tensor logits = model.infer(data.graph());
-    const std::vector<double> expected = naive_inference(model, f.dataset);
+    const std::vector<double> expected = test::naive_inference(model, f.dataset);
     ASSERT_EQ(logits.size(), static_cast<std::int64_t>(expected.size()));
     for (std::size_t i = 0; i < expected.size(); ++i) {
       // GCN's weights are stored as floats.
@@ -174,17 +109,11 @@ TEST_P(ModelKinds, ABatchOfAllNodesAndNeighboursGivesTheLogitsOfInference) {
   const NeighborSampler sampler(dataset.graph.view(), dataset.levels[0], {.fanouts = {-1, -1}, .p_intra = 0.5});
   const std::vector<NodeId> roots = {17, 0, 333};
   MiniBatch batch = sampler.sample(roots, 0, 0);
-  const BatchAdjacency adjacency = GetParam() == ModelKind::gcn
-                                       ? make_gcn_adjacency(batch, dataset.graph.view())
-                                       : take_mean_adjacency(batch);
+  const BatchAdjacency adjacency = make_adjacency(GetParam(), batch, dataset.graph.view());
   const auto backend = make_cpu_backend();
-  Model model(*backend, {.kind = GetParam(),
-                         .in_channels = 8,
-                         .hidden_channels = 5,
-                         .out_channels = 4,
-                         .num_layers = 2,
-                         .dropout = 0,
-                         .scalar = Scalar::f64});
+  ModelOptions options = Fixture(GetParam()).options(GetParam(), 2, Scalar::f64);
+  options.dropout = 0;
+  Model model(*backend, options);
   DeviceData data(*backend, dataset, GetParam());
   const std::vector<std::int32_t> labels(roots.size());
   const ForwardPass pass =
@@ -193,6 +122,43 @@ TEST_P(ModelKinds, ABatchOfAllNodesAndNeighboursGivesTheLogitsOfInference) {
   for (std::size_t i = 0; i < roots.size(); ++i) {
     for (std::size_t c = 0; c < 4; ++c) {
       EXPECT_NEAR(pass.logits().values<double>()[i * 4 + c], all.values<double>()[roots[i] * 4 + c], 1e-9);
+    }
+  }
+}
+
+TEST_P(ModelKinds, InferenceOfMoreRowsThanAChunkGivesTheLogitsOfBatches) {
+  constexpr NodeId kNumNodes = 40'000;  // evaluation takes 16,384 rows at a time
+  std::vector<std::pair<NodeId, NodeId>> edges;
+  std::vector<float> values;
+  for (NodeId v = 0; v < kNumNodes; ++v) {
+    for (const NodeId step : {1, 17, 20'011}) {
+      if (v % 5 != 0) edges.emplace_back((v + step) % kNumNodes, v);
+    }
+    for (const NodeId i : {3, 7}) values.push_back(static_cast<float>(v * i % 11) / 11 - 0.5F);
+  }
+  const CsrGraph graph = test::make_graph(kNumNodes, std::move(edges));
+  const FeatureStore features = test::make_features(values, kNumNodes, 2);
+  const auto backend = make_cpu_backend();
+  ModelOptions options = Fixture(GetParam()).options(GetParam(), 1, Scalar::f64);
+  options.in_channels = 2;
+  options.dropout = 0;
+  Model model(*backend, options);
+  WeightedGraph weighted;
+  if (GetParam() != ModelKind::sage) weighted = make_whole_graph(GetParam(), graph.view());
+  const CsrView whole = GetParam() == ModelKind::sage ? graph.view() : weighted.graph.view();
+  const Tensor all = model.infer({.graph = whole, .weights = weighted.weights, .features = features.view()});
+  const NeighborSampler sampler(graph.view(), Communities({0, kNumNodes}, kNumNodes, "test"),
+                                {.fanouts = {-1}});
+  const std::vector<NodeId> roots = {0, 16'383, 16'384, 16'385, 32'767, 32'768, 39'998, 39'999};
+  MiniBatch batch = sampler.sample(roots, 0, 0);
+  const BatchAdjacency adjacency = make_adjacency(GetParam(), batch, graph.view());
+  const std::vector<std::int32_t> labels(roots.size());
+  const ForwardPass pass =
+      model.forward(to_device(*backend, adjacency, features.view(), batch.input_nodes, labels), 1);
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    for (std::size_t c = 0; c < 4; ++c) {
+      EXPECT_NEAR(pass.logits().values<double>()[i * 4 + c], all.values<double>()[roots[i] * 4 + c], 1e-9)
+          << "node " << roots[i];
     }
   }
 }
@@ -213,8 +179,7 @@ TEST_P(ModelKinds, TheLossAfterTenStepsIsTheGoldenValue) {
     optimizer.step();
   }
   // Double precision: BLAS and SIMD may differ between machines in the last bits only.
-  const double golden = GetParam() == ModelKind::sage ? kGoldenSage : kGoldenGcn;
-  EXPECT_NEAR(loss, golden, 1e-9);
+  EXPECT_NEAR(loss, kGolden.at(GetParam()), 1e-9);
 }
 
 TEST_P(ModelKinds, RefusesABatchOfAnotherDepthAndFeaturesOfAnotherWidth) {
@@ -228,6 +193,35 @@ TEST_P(ModelKinds, RefusesABatchOfAnotherDepthAndFeaturesOfAnotherWidth) {
   EXPECT_THROW(wide.forward(f.batch(*backend), 1), InvalidArgument);
 }
 
+TEST(Model, TheDropoutOfAttentionChangesWithTheStepAndNotInEvaluation) {
+  const Fixture f(ModelKind::gat, 1);  // one layer: there is no other dropout
+  const auto backend = make_cpu_backend();
+  const auto loss_at = [&](double rate, std::int64_t step) {
+    ModelOptions options = f.options(ModelKind::gat, 1, Scalar::f64);
+    options.dropout = rate;
+    Model model(*backend, options);
+    const DeviceBatch batch = f.batch(*backend);
+    const ForwardPass pass = model.forward(batch, step);
+    Tensor totals = backend->zero_loss();
+    backend->softmax_cross_entropy(pass.logits(), batch.labels, nullptr, totals);
+    return backend->read_loss(totals).loss;
+  };
+  EXPECT_EQ(loss_at(0.3, 1), loss_at(0.3, 1));
+  EXPECT_NE(loss_at(0.3, 1), loss_at(0.3, 2));
+  EXPECT_EQ(loss_at(0, 1), loss_at(0, 2));
+  double mean = 0;  // kept weights are scaled up, so the loss stays near that without dropout
+  for (std::int64_t step = 0; step < 200; ++step) mean += loss_at(0.1, step) / 200;
+  EXPECT_NEAR(mean, loss_at(0, 1), 0.1 * loss_at(0, 1));
+}
+
+TEST(Model, KindsHaveNames) {
+  for (const ModelKind kind : {ModelKind::sage, ModelKind::gcn, ModelKind::gat, ModelKind::gin}) {
+    EXPECT_EQ(parse_model_kind(name_of(kind)), kind);
+  }
+  EXPECT_THROW(parse_model_kind("gat2"), InvalidArgument);
+  EXPECT_THROW(parse_model_kind(""), InvalidArgument);
+}
+
 TEST(Model, RefusesOptionsOutOfRange) {
   const auto backend = make_cpu_backend();
   const ModelOptions good{.in_channels = 2, .out_channels = 2};
@@ -235,7 +229,12 @@ TEST(Model, RefusesOptionsOutOfRange) {
   for (const auto& spoil : std::vector<void (*)(ModelOptions&)>{
            [](ModelOptions& o) { o.num_layers = 0; }, [](ModelOptions& o) { o.hidden_channels = 0; },
            [](ModelOptions& o) { o.in_channels = 0; }, [](ModelOptions& o) { o.out_channels = 0; },
-           [](ModelOptions& o) { o.dropout = 1; }, [](ModelOptions& o) { o.dropout = -0.1; }}) {
+           [](ModelOptions& o) { o.dropout = 1; }, [](ModelOptions& o) { o.dropout = -0.1; },
+           [](ModelOptions& o) { o.heads = 2; }, [](ModelOptions& o) { o.heads = 0; },
+           [](ModelOptions& o) {
+             o.kind = ModelKind::gat;
+             o.heads = 3;  // 256 channels
+           }}) {
     ModelOptions bad = good;
     spoil(bad);
     EXPECT_THROW(Model(*backend, bad), InvalidArgument);

@@ -26,6 +26,7 @@ TEST(OptionsCli, DefaultsAreThoseOfTheContract) {
   const RunOptions run = parse("a.kith.h5");
   EXPECT_EQ(run.model.num_layers, 3);
   EXPECT_EQ(run.model.hidden_channels, 256);
+  EXPECT_EQ(run.model.heads, 1);
   EXPECT_THAT(run.loader.sampler.fanouts, ElementsAre(15, 10, 5));
   EXPECT_EQ(run.loader.plan.batch_size, 1024);
   EXPECT_EQ(run.loader.plan.mix, 0.125);
@@ -53,6 +54,8 @@ TEST(OptionsCli, KnobsReachTheOptions) {
   EXPECT_EQ(run.loader.level, 1);
   EXPECT_TRUE(run.loader.sampler.with_replacement);
   EXPECT_TRUE(parse("a --group auto").loader.is_group_auto);
+  EXPECT_EQ(parse("a --model gat --heads 8").model.kind, ModelKind::gat);
+  EXPECT_EQ(parse("a --model gat --heads 8").model.heads, 8);
   const LoaderOptions other =
       parse("a --sampler labor --mixing nested --unbiased --dependency 8 --bias-level 2").loader;
   EXPECT_EQ(other.sampler.kind, SamplerKind::labor);

@@ -16,7 +16,11 @@ namespace {
 
 RunOptions small_run(ModelKind kind) {
   RunOptions run;
-  run.model = {.kind = kind, .hidden_channels = 16, .num_layers = 2, .dropout = 0.2};
+  run.model = {.kind = kind,
+               .hidden_channels = 16,
+               .num_layers = 2,
+               .heads = kind == ModelKind::gat ? 4 : 1,
+               .dropout = 0.2};
   run.loader = {.plan = {.batch_size = 32}, .sampler = {.fanouts = {5, 5}}};
   run.trainer.adam.lr = 0.02;
   run.epochs = 12;
@@ -34,7 +38,8 @@ std::string timeless(const RunReport& report, const Dataset& dataset) {
 }
 
 class Runs : public testing::TestWithParam<ModelKind> {};
-INSTANTIATE_TEST_SUITE_P(All, Runs, testing::Values(ModelKind::sage, ModelKind::gcn),
+INSTANTIATE_TEST_SUITE_P(All, Runs,
+                         testing::Values(ModelKind::sage, ModelKind::gcn, ModelKind::gat, ModelKind::gin),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 TEST_P(Runs, LearnWhatTheNeighboursSay) {
@@ -126,6 +131,11 @@ TEST(Run, RefusesWhatCannotBeTrained) {
   refuses(keep_data, [](RunOptions& o) { o.loader.sampler.p_intra = 0.4; });
   refuses(keep_data, [](RunOptions& o) { o.trainer.adam.lr = 0; });
   refuses(keep_data, [](RunOptions& o) { o.trainer.metric = Metric::roc_auc; });
+  refuses(keep_data, [](RunOptions& o) { o.model.heads = 4; });
+  refuses(keep_data, [](RunOptions& o) {
+    o.model.kind = ModelKind::gat;
+    o.loader.sampler.is_unbiased = true;
+  });
 }
 
 }  // namespace
