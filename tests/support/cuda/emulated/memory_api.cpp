@@ -257,6 +257,28 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   });
 }
 
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                              std::size_t width, std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
+  return api_call([&](Runtime&) {
+    if (to_pitch < width || from_pitch < width) {
+      return cudaErrorInvalidPitchValue;
+    }
+    for (std::size_t row = 0; row < height; ++row) {
+      issue_copy("cudaMemcpy2D", static_cast<std::byte*>(to) + row * to_pitch,
+                 static_cast<const std::byte*>(from) + row * from_pitch, width, kind, stream_of(stream));
+    }
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                         std::size_t width, std::size_t height, cudaMemcpyKind kind) {
+  const std::scoped_lock lock(runtime_mutex());
+  const cudaError_t error = cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, height, kind, nullptr);
+  runtime().streams.wait(*runtime().streams.default_stream());
+  return error;
+}
+
 cudaError_t cudaMemset(void* data, int value, std::size_t bytes) {
   return cudaMemsetAsync(data, value, bytes, nullptr);
 }
