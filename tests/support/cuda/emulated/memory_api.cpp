@@ -53,15 +53,15 @@ void copy_now(const char* caller, void* to, const void* from, std::size_t bytes)
   if (!to_place.is_device) {
     return;
   }
-  const std::vector<bool> no_flags;
-  const std::vector<bool>& from_fresh = from_place.is_device ? from_place.allocation->fresh : no_flags;
+  const std::vector<std::uint8_t> no_flags;
+  const std::vector<std::uint8_t>& from_fresh = from_place.is_device ? from_place.allocation->fresh : no_flags;
   if (from_fresh.empty()) {
     runtime().memory.mark_written(*to_place.allocation, to, bytes);
     return;
   }
   // A copy of what nobody has written is still that.
-  std::vector<bool>& to_fresh = to_place.allocation->fresh;
-  to_fresh.resize(to_place.allocation->size(), false);
+  std::vector<std::uint8_t>& to_fresh = to_place.allocation->fresh;
+  to_fresh.resize(to_place.allocation->size(), 0);
   const auto begin = from_fresh.begin() + (static_cast<const std::byte*>(from) - from_place.allocation->data());
   std::copy_n(begin, bytes, to_fresh.begin() + (static_cast<std::byte*>(to) - to_place.allocation->data()));
 }
