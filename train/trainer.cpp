@@ -68,9 +68,8 @@ EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
   }
   Staging& staging = *made;
   report.has_locality = !is_on_device;
-  Prefetcher<StagedBatch> batches(
-      0, plan.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
-      [&](std::size_t i) { return staging.make(loader, plan, epoch, i); });
+  Prefetcher<StagedBatch> batches(0, plan.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
+                                  [&](std::size_t i) { return staging.make(loader, plan, epoch, i); });
   LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
   Tensor totals = backend.zero_loss();
   while (true) {

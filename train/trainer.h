@@ -31,7 +31,8 @@ struct EpochReport {
   double valid_accuracy = 0;  ///< of the chosen metric, 0..1; NaN if not evaluated
   EpochSeconds seconds;
   BatchStats stats;  ///< sums over the batches
-  bool has_locality = true;  ///< whether stats.pages and stats.reused_input_nodes were counted: on the host only
+  bool has_locality =
+      true;  ///< whether stats.pages and stats.reused_input_nodes were counted: on the host only
 };
 
 /// Where batches are sampled.
@@ -73,7 +74,7 @@ class Trainer {
   TrainerOptions options_;
   Adam optimizer_;
   DeviceData data_;
-  std::unique_ptr<Staging> staging_;         ///< made when an epoch first needs it, as the other
+  std::unique_ptr<Staging> staging_;  ///< made when an epoch first needs it, as the other
   std::unique_ptr<Staging> device_sampled_;
   std::int64_t step_ = 0;
 };
