@@ -1,4 +1,4 @@
-"""Joins what bench/gpu.sh left in its folder into one JSON, with the GPU that it comes from, and prints tables."""
+"""Joins what bench/gpu.sh left in its folder into one JSON that names the GPU, and prints a table."""
 
 import argparse
 import datetime
@@ -14,8 +14,8 @@ from machine import describe
 def gpu():
     fields = "name,driver_version,memory.total,clocks.max.sm"
     query = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]
-    values = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()[0].split(", ")
-    return dict(zip(fields.split(","), values))
+    answer = subprocess.run(query, capture_output=True, text=True, check=True).stdout
+    return dict(zip(fields.split(","), answer.splitlines()[0].split(", ")))
 
 
 def tests(log):

@@ -1,4 +1,4 @@
-"""Epochs of PyG's GraphSAGE on a GPU, for bench/gpu.sh: its own sampler with worker processes, features on the GPU.
+"""Epochs of PyG's GraphSAGE on a GPU, for bench/gpu.sh: its own sampler with workers, features on the GPU.
 
     python bench/peers/gpu_training.py graph.kith.h5 -o pyg.json
 
