@@ -25,6 +25,7 @@ struct TrainingFlags {
   std::string no_intra = "keep";
   std::string metric = "accuracy";
   std::string device = "auto";
+  std::string sample_on = "auto";
   BackendOptions backend;
   std::string sampler = "neighbor";
   std::string stage = "none";

@@ -17,27 +17,34 @@ namespace kith {
 
 /// A batch that compute can start on.
 struct StagedBatch {
-  std::vector<NodeId> input_nodes;   ///< [num_inputs] global ids
+  std::vector<NodeId> input_nodes;   ///< [num_inputs] global ids; empty where the batch was sampled on the device
   BatchAdjacency adjacency;          ///< on the host; `batch` may refer to it
   std::vector<std::int32_t> labels;  ///< [num_roots], on the host; `batch` may refer to them
-  DeviceBatch batch;                 ///< Backend::wait_for(batch.arrays) before it is used
+  DeviceBatch batch;                 ///< wait_on() before it is used
   bool has_labels = false;           ///< a root has a label
   BatchStats stats;
   double sample_seconds = 0;
   double stage_seconds = 0;
 };
 
-/// The path of a batch and its feature rows to the device. stage() is called from prefetch threads, one batch
-/// at a time each.
+/// The path of a batch and its feature rows to the device.
 class Staging {
  public:
   virtual ~Staging() = default;
-  virtual StagedBatch stage(SampledBatch sampled) = 0;
+
+  /// Makes batch `index` of `plan`, which is the loader's for `epoch`. Called from one thread, for the batches of
+  /// an epoch in order.
+  virtual StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) = 0;
 };
 
-/// Reads feature rows in place, from one table that holds all of them: `features`, in the device's memory. All
-/// arguments must outlive it.
+/// Samples on the host. Feature rows are read in place, from one table that holds all of them: `features`, in the
+/// device's memory. All arguments must outlive it.
 std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& dataset, FeatureView features,
                                                ModelKind kind);
+
+/// Samples on the device, for models that aggregate over a batch as it is drawn (sage). Throws InvalidArgument for
+/// other models and for the sampler `cluster`.
+std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset,
+                                                     FeatureView features, ModelKind kind);
 
 }  // namespace kith

@@ -1,7 +1,6 @@
-#include "kernels/cuda/edge_values.h"
-
 #include <cstdint>
 
+#include "kernels/cuda/edge_values.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/search.cuh"
 

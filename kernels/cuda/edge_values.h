@@ -8,8 +8,8 @@
 
 namespace kith::cuda {
 
-/// values[e] = weights[e], or 1 / in-degree in the block where there are no weights. values: [num_edges], T float
-/// or double.
+/// values[e] = weights[e], or 1 / in-degree in the block where there are no weights. values: [num_edges], T
+/// float or double.
 template <typename T>
 void write_edge_values(const Context& context, BlockCsrView block, std::span<const float> weights, T* values);
 

@@ -1,3 +1,5 @@
+#include "kernels/cuda/spmm.h"
+
 #include <cusparse.h>
 
 #include <cstddef>
@@ -6,7 +8,6 @@
 
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/edge_values.h"
-#include "kernels/cuda/spmm.h"
 #include "kernels/dispatch.h"
 
 namespace kith::cuda {

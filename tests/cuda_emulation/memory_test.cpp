@@ -199,6 +199,15 @@ TEST_F(MemoryGuards, CheckTheBoundsAndTheKindOfCopies) {
   EXPECT_EQ(cudaMemset(host.data(), 0, 4), cudaErrorInvalidValue);
 }
 
+TEST_F(MemoryGuards, CopyRowsOfOtherPitches) {
+  const DeviceArray<int> device(std::vector<int>(8));
+  const std::vector<int> rows{1, 2, 3, 4, 5, 6};  // of three
+  EXPECT_EQ(cudaMemcpy2D(device.data(), 16, rows.data(), 12, 12, 2, cudaMemcpyHostToDevice), cudaSuccess);
+  EXPECT_THAT(device.values(), ElementsAre(1, 2, 3, 0, 4, 5, 6, 0));
+  EXPECT_EQ(cudaMemcpy2D(device.data(), 8, rows.data(), 12, 12, 2, cudaMemcpyHostToDevice),
+            cudaErrorInvalidPitchValue);
+}
+
 TEST_F(MemoryGuards, AccountForWhatIsInUse) {
   set_memory_limit(100);
   std::size_t free_bytes = 0;

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "kernels/cuda/launch.cuh"
 #include "tests/cuda_emulation/caught.h"
 
@@ -238,6 +240,20 @@ TEST_F(Streams, TimeEvents) {
   EXPECT_EQ(cudaEventElapsedTime(&milliseconds, start, event_), cudaErrorInvalidResourceHandle);
   cudaEventDestroy(start);
   cudaEventDestroy(end);
+}
+
+TEST_F(Streams, TakeWorkFromSeveralHostThreads) {
+  const DeviceArray<int> values({0, 0});
+  const auto work = [&](int* value, cudaStream_t stream) {
+    for (int i = 0; i < 50; ++i) {
+      add(value, 1, stream);
+      cudaStreamSynchronize(stream);
+    }
+  };
+  std::thread other(work, values.data(), first_);
+  work(values.data() + 1, second_);
+  other.join();
+  EXPECT_THAT(values.values(), ElementsAre(50, 50));
 }
 
 TEST_F(Streams, CallTheHostInTheirOrder) {

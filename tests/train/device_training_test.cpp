@@ -107,14 +107,19 @@ TEST_P(DeviceTraining, ARunEndsWhereTheCpusEnds) {
   options.epochs = 2;
   options.patience = 0;
   const RunReport expected = run_training(dataset, *cpu_, options);
-  for (const int prefetch_depth : {0, 2}) {
-    options.loader.prefetch_depth = prefetch_depth;
+  for (const SampleOn where : {SampleOn::host, SampleOn::automatic}) {  // auto: on the device for sage
+    options.trainer.sample_on = where;
+    options.loader.prefetch_depth = where == SampleOn::host ? 0 : 2;
     const RunReport got = run_training(dataset, *device_, options);
     ASSERT_EQ(got.epochs.size(), expected.epochs.size());
     for (std::size_t i = 0; i < got.epochs.size(); ++i) {
       EXPECT_NEAR(got.epochs[i].train_loss, expected.epochs[i].train_loss, 1e-4);
       EXPECT_NEAR(got.epochs[i].valid_accuracy, expected.epochs[i].valid_accuracy, 0.03);  // of 100 nodes
+      EXPECT_EQ(got.epochs[i].has_locality, where == SampleOn::host || kind() != ModelKind::sage);
       EXPECT_EQ(got.epochs[i].stats.edges, expected.epochs[i].stats.edges);
+      EXPECT_EQ(got.epochs[i].stats.intra_edges, expected.epochs[i].stats.intra_edges);
+      EXPECT_EQ(got.epochs[i].stats.input_nodes, expected.epochs[i].stats.input_nodes);
+      EXPECT_EQ(got.epochs[i].stats.communities, expected.epochs[i].stats.communities);
     }
     EXPECT_NEAR(got.test_accuracy, expected.test_accuracy, 0.03);
   }

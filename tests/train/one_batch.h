@@ -35,7 +35,7 @@ struct OneBatch {
   /// The batch on `backend`'s device; refers to the fixture.
   DeviceBatch batch(Backend& backend) const {
     DeviceBatch result = to_device(backend, adjacency, dataset.features.view(), input_nodes, labels);
-    backend.wait_for(result.arrays);
+    result.wait_on(backend);
     return result;
   }
 

@@ -20,13 +20,52 @@ std::vector<Image> images_of(const std::vector<Allocation*>& allocations) {
   return images;
 }
 
+// Allocations are gone through in pieces, since most of a large one is all fresh or not at all.
+constexpr std::size_t kPieceBytes = 1024;
+
+enum class Freshness : std::uint8_t { none, some, all };
+
+struct Piece {
+  std::size_t begin;
+  std::size_t end;
+  Freshness freshness;
+};
+
+Piece piece_at(const Allocation& allocation, std::size_t begin) {
+  const std::size_t end = std::min(begin + kPieceBytes, allocation.size());
+  if (allocation.fresh.empty() || std::memchr(&allocation.fresh[begin], 1, end - begin) == nullptr) {
+    return {begin, end, Freshness::none};
+  }
+  const bool is_all = std::memchr(&allocation.fresh[begin], 0, end - begin) == nullptr;
+  return {begin, end, is_all ? Freshness::all : Freshness::some};
+}
+
 // The bytes that nobody has written, to `pattern`.
 void paint_fresh(Allocation& allocation, Pattern pattern) {
-  for (std::size_t i = 0; i < allocation.fresh.size(); ++i) {
-    if (allocation.fresh[i]) {
-      allocation.data()[i] = pattern_byte(pattern, i);
+  for (std::size_t begin = 0; begin < allocation.fresh.size(); begin += kPieceBytes) {
+    const Piece piece = piece_at(allocation, begin);
+    if (piece.freshness == Freshness::all) {
+      paint(allocation.data() + begin, piece.end - begin, pattern);
+    }
+    for (std::size_t i = begin; i < piece.end && piece.freshness == Freshness::some; ++i) {
+      if (allocation.fresh[i] != 0) {
+        allocation.data()[i] = pattern_byte(pattern, i);
+      }
     }
   }
+}
+
+// Whether two runs have left a piece alone: all fresh before, and each left its own pattern.
+bool is_still_fresh(const Allocation& allocation, const Piece& piece, const Image& first, Pattern last) {
+  return piece.freshness == Freshness::all &&
+         holds_pattern(&first[piece.begin], piece.end - piece.begin, Pattern::first) &&
+         holds_pattern(allocation.data() + piece.begin, piece.end - piece.begin, last);
+}
+
+// The same of one byte: whatever somebody writes there cannot be both.
+bool is_still_fresh(const Allocation& allocation, std::size_t k, const Image& first, Pattern last) {
+  return !allocation.fresh.empty() && allocation.fresh[k] != 0 && first[k] == pattern_byte(Pattern::first, k) &&
+         allocation.data()[k] == pattern_byte(last, k);
 }
 
 struct Runs {
@@ -67,34 +106,38 @@ const char* order_name(const Order& order) {
           order_name(order), " order");
 }
 
-// Compares the run that has just been with the first one. Bytes that still hold the pattern of either were not
-// written.
+// Compares the run that has just been with the first one.
 void compare(Runs& runs, const std::vector<Image>& first, const Order& order) {
   for (std::size_t i = 0; i < runs.allocations.size(); ++i) {
     const Allocation& allocation = *runs.allocations[i];
-    if (allocation.size() == 0 || std::memcmp(first[i].data(), allocation.data(), allocation.size()) == 0) {
-      continue;
-    }
-    for (std::size_t k = 0; k < allocation.size(); ++k) {
-      const bool is_untouched = !allocation.fresh.empty() && allocation.fresh[k] &&
-                                first[i][k] == pattern_byte(Pattern::first, k) &&
-                                allocation.data()[k] == pattern_byte(order.pattern, k);
-      if (first[i][k] != allocation.data()[k] && !is_untouched) {
-        report_difference(runs, i, k, order);
+    for (std::size_t begin = 0; begin < allocation.size(); begin += kPieceBytes) {
+      const Piece piece = piece_at(allocation, begin);
+      if (std::memcmp(&first[i][begin], allocation.data() + begin, piece.end - begin) == 0 ||
+          is_still_fresh(allocation, piece, first[i], order.pattern)) {
+        continue;
+      }
+      for (std::size_t k = begin; k < piece.end; ++k) {
+        if (first[i][k] != allocation.data()[k] && !is_still_fresh(allocation, k, first[i], order.pattern)) {
+          report_difference(runs, i, k, order);
+        }
       }
     }
   }
 }
 
-// A byte that was fresh still is if it holds the pattern of the first run in the image of that, and that of the
-// last run now: whatever somebody writes cannot be both.
+// What of an allocation is fresh still, and holds the first pattern again.
 void settle_fresh(Allocation& allocation, const Image& first, Pattern last) {
   bool has_fresh = false;
-  for (std::size_t k = 0; k < allocation.fresh.size(); ++k) {
-    if (allocation.fresh[k]) {
-      allocation.fresh[k] =
-          first[k] == pattern_byte(Pattern::first, k) && allocation.data()[k] == pattern_byte(last, k);
-      has_fresh = has_fresh || allocation.fresh[k];
+  for (std::size_t begin = 0; begin < allocation.fresh.size(); begin += kPieceBytes) {
+    const Piece piece = piece_at(allocation, begin);
+    if (piece.freshness == Freshness::none) {
+      continue;
+    }
+    const bool stays = is_still_fresh(allocation, piece, first, last);
+    has_fresh = has_fresh || stays;
+    for (std::size_t k = begin; k < piece.end && !stays; ++k) {
+      allocation.fresh[k] = is_still_fresh(allocation, k, first, last) ? 1 : 0;
+      has_fresh = has_fresh || allocation.fresh[k] != 0;
     }
   }
   if (has_fresh) {

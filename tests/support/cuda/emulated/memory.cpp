@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 #include "tests/support/cuda/emulated/sanitizers.h"
@@ -18,13 +19,16 @@ constexpr std::size_t kMaxFreedBytes = std::size_t{1} << 20;
 
 constexpr unsigned char kPatterns[2][4] = {{0xfe, 0xff, 0xff, 0xff}, {0xfd, 0x7f, 0xfd, 0x7f}};
 
-bool holds_pattern(const std::byte* data, std::size_t bytes, Pattern pattern, std::size_t& offset) {
-  for (offset = 0; offset < bytes; ++offset) {
-    if (data[offset] != pattern_byte(pattern, offset)) {
-      return false;
-    }
+// Where the pattern is first broken; `bytes` if nowhere.
+std::size_t broken_offset(const std::byte* data, std::size_t bytes, Pattern pattern) {
+  if (holds_pattern(data, bytes, pattern)) {
+    return bytes;
   }
-  return true;
+  std::size_t offset = 0;
+  while (data[offset] == pattern_byte(pattern, offset)) {
+    ++offset;
+  }
+  return offset;
 }
 
 }  // namespace
@@ -34,9 +38,24 @@ std::byte pattern_byte(Pattern pattern, std::size_t offset) {
 }
 
 void paint(std::byte* data, std::size_t bytes, Pattern pattern) {
-  for (std::size_t i = 0; i < bytes; ++i) {
-    data[i] = pattern_byte(pattern, i);
+  std::size_t done = 0;
+  for (; done < std::min<std::size_t>(bytes, 4); ++done) {
+    data[done] = pattern_byte(pattern, done);
   }
+  while (done < bytes) {  // twice as much each time
+    const std::size_t more = std::min(done, bytes - done);
+    std::memcpy(data + done, data, more);
+    done += more;
+  }
+}
+
+bool holds_pattern(const std::byte* data, std::size_t bytes, Pattern pattern) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(bytes, 4); ++i) {
+    if (data[i] != pattern_byte(pattern, i)) {
+      return false;
+    }
+  }
+  return bytes <= 4 || std::memcmp(data, data + 4, bytes - 4) == 0;
 }
 
 GuardedBytes::GuardedBytes(std::size_t bytes) : size_(bytes) {
@@ -68,11 +87,10 @@ void GuardedBytes::paint_guards(Pattern pattern) {
 
 void GuardedBytes::check_guards(const std::string& name) const {
   if constexpr (!kAddressSanitizer) {
-    std::size_t offset = 0;
-    if (!holds_pattern(data_ + size_, tail_, pattern_, offset)) {
+    if (const std::size_t offset = broken_offset(data_ + size_, tail_, pattern_); offset < tail_) {
       violate("out of bounds: wrote ", offset, " bytes past the end of ", name);
     }
-    if (!holds_pattern(block_, kGuardBytes, pattern_, offset)) {
+    if (const std::size_t offset = broken_offset(block_, kGuardBytes, pattern_); offset < kGuardBytes) {
       violate("out of bounds: wrote ", kGuardBytes - offset, " bytes before the start of ", name);
     }
   }
@@ -96,7 +114,7 @@ Allocation* Memory::allocate(std::size_t bytes, Life life) {
   }
   Allocation& allocation = add(bytes);
   allocation.life = life;
-  allocation.fresh.assign(bytes, true);
+  allocation.fresh.assign(bytes, 1);
   device_bytes += bytes;
   ++num_device;
   poison(allocation.data(), bytes);
@@ -174,8 +192,8 @@ void Memory::mark_written(Allocation& allocation, const void* data, std::size_t 
     return;
   }
   const auto begin = allocation.fresh.begin() + (static_cast<const std::byte*>(data) - allocation.data());
-  std::fill(begin, begin + static_cast<std::ptrdiff_t>(bytes), false);
-  if (std::find(allocation.fresh.begin(), allocation.fresh.end(), true) == allocation.fresh.end()) {
+  std::fill(begin, begin + static_cast<std::ptrdiff_t>(bytes), std::uint8_t{0});
+  if (std::memchr(allocation.fresh.data(), 1, allocation.fresh.size()) == nullptr) {
     allocation.fresh = {};
   }
 }
@@ -216,9 +234,11 @@ void Memory::hide() const {
 void Memory::check_guards() const {
   for (const auto& [address, allocation] : allocations_) {
     allocation->memory.check_guards(allocation->name());
-    std::size_t offset = 0;
-    if (!kAddressSanitizer && allocation->life == Life::freed &&
-        !holds_pattern(allocation->data(), allocation->size(), Pattern::first, offset)) {
+    if (kAddressSanitizer || allocation->life != Life::freed) {
+      continue;
+    }
+    const std::size_t offset = broken_offset(allocation->data(), allocation->size(), Pattern::first);
+    if (offset < allocation->size()) {
       violate("use after free: wrote at offset ", offset, " of ", allocation->name());
     }
   }

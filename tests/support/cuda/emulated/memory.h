@@ -18,6 +18,7 @@ namespace kith::emulation {
 enum class Pattern : std::uint8_t { first, second };
 std::byte pattern_byte(Pattern pattern, std::size_t offset);
 void paint(std::byte* data, std::size_t bytes, Pattern pattern);
+bool holds_pattern(const std::byte* data, std::size_t bytes, Pattern pattern);
 
 /// Exactly `bytes` bytes between two guards. Under AddressSanitizer any access to a guard is reported; without
 /// it, check_guards() sees a write, and the pattern shows a read.
@@ -60,7 +61,7 @@ struct Allocation {
   bool is_pinned = false;   ///< host memory: never painted anew, compared or hidden
   bool is_free_issued = false;
   Life life = Life::live;
-  std::vector<bool> fresh;  ///< bytes that nobody has written yet; empty = none
+  std::vector<std::uint8_t> fresh;  ///< 1 for each byte that nobody has written yet; empty = none
 };
 
 /// All allocations. The host may touch device memory only while a DeviceAccess lives.

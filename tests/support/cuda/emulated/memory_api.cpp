@@ -53,15 +53,15 @@ void copy_now(const char* caller, void* to, const void* from, std::size_t bytes)
   if (!to_place.is_device) {
     return;
   }
-  const std::vector<bool> no_flags;
-  const std::vector<bool>& from_fresh = from_place.is_device ? from_place.allocation->fresh : no_flags;
+  const std::vector<std::uint8_t> no_flags;
+  const std::vector<std::uint8_t>& from_fresh = from_place.is_device ? from_place.allocation->fresh : no_flags;
   if (from_fresh.empty()) {
     runtime().memory.mark_written(*to_place.allocation, to, bytes);
     return;
   }
   // A copy of what nobody has written is still that.
-  std::vector<bool>& to_fresh = to_place.allocation->fresh;
-  to_fresh.resize(to_place.allocation->size(), false);
+  std::vector<std::uint8_t>& to_fresh = to_place.allocation->fresh;
+  to_fresh.resize(to_place.allocation->size(), 0);
   const auto begin = from_fresh.begin() + (static_cast<const std::byte*>(from) - from_place.allocation->data());
   std::copy_n(begin, bytes, to_fresh.begin() + (static_cast<std::byte*>(to) - to_place.allocation->data()));
 }
@@ -255,6 +255,28 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
     issue_copy("cudaMemcpyAsync", to, from, bytes, kind, stream_of(stream));
     return cudaSuccess;
   });
+}
+
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                              std::size_t width, std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
+  return api_call([&](Runtime&) {
+    if (to_pitch < width || from_pitch < width) {
+      return cudaErrorInvalidPitchValue;
+    }
+    for (std::size_t row = 0; row < height; ++row) {
+      issue_copy("cudaMemcpy2D", static_cast<std::byte*>(to) + row * to_pitch,
+                 static_cast<const std::byte*>(from) + row * from_pitch, width, kind, stream_of(stream));
+    }
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                         std::size_t width, std::size_t height, cudaMemcpyKind kind) {
+  const std::scoped_lock lock(runtime_mutex());
+  const cudaError_t error = cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, height, kind, nullptr);
+  runtime().streams.wait(*runtime().streams.default_stream());
+  return error;
 }
 
 cudaError_t cudaMemset(void* data, int value, std::size_t bytes) {

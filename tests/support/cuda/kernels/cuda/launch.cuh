@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <source_location>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "graph/errors.h"
@@ -24,6 +25,8 @@ struct LaunchShape {
 /// Queues a kernel, whose arguments are converted to its parameters and copied now.
 template <typename... Parameters, typename... Arguments>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, Arguments&&... arguments) {
+  static_assert((std::is_trivially_copyable_v<Parameters> && ...),
+                "a kernel gets a copy of the bytes of its arguments");
   if (shape.grid.x == 0 || shape.grid.y == 0 || shape.grid.z == 0) {
     return;
   }
