@@ -11,6 +11,7 @@ namespace kith {
 namespace {
 
 using test::Block;
+using test::block_with_hubs;
 using test::DeviceBlock;
 using test::DeviceInts;
 using test::expect_close;
@@ -42,9 +43,9 @@ TEST_P(AggregateMax, FindsTheLargestOfATinyBlock) {
 }
 
 TEST_P(AggregateMax, AgreesWithALoopForwardsAndBackwards) {
-  const Block block = random_block(60, 90, 500);
-  const DeviceBlock device_block = on_device(block);
-  for (const std::int64_t dim : {1, 3, 16, 100, 1030}) {
+  for (const auto& [hubs, dim] : {std::pair{false, 1}, {false, 3}, {true, 16}, {true, 100}, {false, 1030}}) {
+    const Block block = hubs ? block_with_hubs() : random_block(60, 90, 500);
+    const DeviceBlock device_block = on_device(block);
     const std::vector<double> x = random_values(block.num_sources * dim, 1);
     const std::vector<double> g = random_values(block.num_destinations() * dim, 2);
     std::vector<double> expected(static_cast<std::size_t>(block.num_destinations() * dim));
