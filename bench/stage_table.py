@@ -3,8 +3,8 @@
     python3 bench/stage_table.py build/release/kith build/quickstart/graph.kith.h5 -o bench/results
 
 For every graph, knobs (KNOBS) and slow tier (host memory, or disk) one `kith stage-eval` records a trace and
-replays it. Nothing here is a wall-clock time but the predictor's, which is processor time: the other columns are
-the same on every machine. `-o FOLDER` writes stage_table.json and stage_table.md there.
+replays it. Only the predictor's time is measured (processor time); all else is the same everywhere. `-o FOLDER`
+writes stage_table.json and stage_table.md there.
 """
 
 import argparse

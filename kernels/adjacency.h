@@ -13,6 +13,8 @@ struct Adjacency {
   std::span<const std::int32_t> sources;
   std::span<const float> weights;  ///< [num_edges], or empty for the mean
   std::int64_t first = 0;
+  std::int64_t num_sources =
+      0;  ///< rows that `sources` may name; only how a device cuts its work depends on it
 };
 
 }  // namespace kith

@@ -223,8 +223,10 @@ class Backend {
 
   virtual void add_bias(const Tensor& bias, Tensor& x) = 0;               ///< x[i] += bias; bias: [1 x cols]
   virtual void bias_gradient(const Tensor& grad, Tensor& grad_bias) = 0;  ///< column sums; [1 x cols]
-  /// x = dropout(relu(x)), in place; kept values are scaled by 1 / (1 - rate). rate 0 = relu alone.
-  virtual void relu_dropout(const Dropout& dropout, Tensor& x) = 0;
+  /// x = dropout(relu(x + bias)), in place; kept values are scaled by 1 / (1 - rate). bias: [1 x cols], or
+  /// null. rate 0 = relu alone. NaN stays NaN, so that a diverged run is seen.
+  virtual void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) = 0;
+  void relu_dropout(const Dropout& dropout, Tensor& x) { bias_relu_dropout(nullptr, dropout, x); }
   /// grad *= (y > 0 ? 1 / (1 - rate) : 0), y the output of relu_dropout.
   virtual void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) = 0;
 

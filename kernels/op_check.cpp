@@ -267,7 +267,10 @@ void bias_gradient(const Tensor& grad, const Tensor& grad_bias) {
   check_shape("bias_gradient", "grad_bias", grad_bias, 1, grad.cols(), grad.scalar());
 }
 
-void relu_dropout(const Dropout& dropout) { check_rate("relu_dropout", dropout); }
+void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, const Tensor& x) {
+  check_rate("relu_dropout", dropout);
+  if (bias != nullptr) check_shape("relu_dropout", "bias", *bias, 1, x.cols(), x.scalar());
+}
 
 void relu_dropout_backward(const Dropout& dropout, const Tensor& y, const Tensor& grad) {
   check_rate("relu_dropout_backward", dropout);

@@ -52,7 +52,7 @@ void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b
 void matmul_at_b(const Tensor& a, const Tensor& g, const Tensor& grad_w);
 void add_bias(const Tensor& bias, const Tensor& x);
 void bias_gradient(const Tensor& grad, const Tensor& grad_bias);
-void relu_dropout(const Dropout& dropout);
+void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, const Tensor& x);
 void relu_dropout_backward(const Dropout& dropout, const Tensor& y, const Tensor& grad);
 void softmax_cross_entropy(const Tensor& logits, std::size_t num_labels, const Tensor* gradient,
                            const Tensor& totals);

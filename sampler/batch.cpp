@@ -47,28 +47,34 @@ BatchStats& BatchStats::operator+=(const BatchStats& other) {
   return *this;
 }
 
-BatchStats describe(const MiniBatch& batch, const Communities& communities,
-                    std::span<const std::int32_t> labels) {
+BatchStats describe_roots(std::span<const NodeId> roots, const Communities& communities,
+                          std::span<const std::int32_t> labels) {
   KITH_CHECK(labels.empty() || labels.size() == static_cast<std::size_t>(communities.num_nodes()),
              InvalidArgument, "describe: expected ", communities.num_nodes(), " labels or none, got ",
              labels.size());
   std::vector<std::int32_t> seen;
-  seen.reserve(batch.roots().size());
-  for (const NodeId root : batch.roots()) seen.push_back(communities.community_of(root));
+  seen.reserve(roots.size());
+  for (const NodeId root : roots) seen.push_back(communities.community_of(root));
   std::sort(seen.begin(), seen.end());
   BatchStats stats{.batches = 1,
-                   .roots = batch.num_roots(),
-                   .input_nodes = static_cast<std::int64_t>(batch.input_nodes.size()),
-                   .edges = static_cast<std::int64_t>(batch.sources.size()),
-                   .intra_edges = batch.num_intra_edges,
+                   .roots = static_cast<std::int64_t>(roots.size()),
                    .communities = std::unique(seen.begin(), seen.end()) - seen.begin()};
   seen.clear();
-  for (const NodeId root : batch.roots()) {
+  for (const NodeId root : roots) {
     if (!labels.empty() && labels[static_cast<std::size_t>(root)] >= 0) {
       seen.push_back(labels[static_cast<std::size_t>(root)]);
     }
   }
   stats.label_entropy_bits = entropy_bits(seen);
+  return stats;
+}
+
+BatchStats describe(const MiniBatch& batch, const Communities& communities,
+                    std::span<const std::int32_t> labels) {
+  BatchStats stats = describe_roots(batch.roots(), communities, labels);
+  stats.input_nodes = static_cast<std::int64_t>(batch.input_nodes.size());
+  stats.edges = static_cast<std::int64_t>(batch.sources.size());
+  stats.intra_edges = batch.num_intra_edges;
   return stats;
 }
 

@@ -55,7 +55,12 @@ struct BatchStats {
   BatchStats& operator+=(const BatchStats& other);
 };
 
-/// Counts one batch. labels: [num_nodes] or empty (then the entropy is 0).
+/// Counts one batch's roots: roots, communities, label_entropy_bits. labels: [num_nodes] or empty (then the
+/// entropy is 0).
+BatchStats describe_roots(std::span<const NodeId> roots, const Communities& communities,
+                          std::span<const std::int32_t> labels);
+
+/// The same, and its input nodes and edges.
 BatchStats describe(const MiniBatch& batch, const Communities& communities,
                     std::span<const std::int32_t> labels);
 

@@ -1,38 +1,23 @@
 #include "sampler/neighbor_sampler.h"
 
-#include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/parallel_for.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <limits>
 #include <utility>
 
-#include "graph/errors.h"
-#include "graph/huge_pages.h"
 #include "sampler/draw.h"
+#include "sampler/drawer.h"
+#include "sampler/hop_rules.h"
 #include "sampler/rng.h"
 #include "sampler/scratch.h"
 
 namespace kith {
 namespace {
 
-constexpr std::int32_t kChunk = 512;          ///< frontier nodes a task
-constexpr std::uint8_t kSharedVariates = 64;  ///< added to the hop: see Purpose
-constexpr std::int32_t kNodesAhead = 12;      ///< of prefetching rows and drawn neighbours
-constexpr std::int32_t kLocalIdsAhead = 24;   ///< edges
-
-DrawRule rule_of(const SamplerOptions& options, std::size_t hop) {
-  if (options.kind == SamplerKind::full) return {.fanout = -1};
-  return {.fanout = options.fanouts[hop],
-          .intra_weight =
-              static_cast<std::uint64_t>(std::llround(options.p_intra * static_cast<double>(DrawRule::kOne))),
-          .no_intra = options.no_intra,
-          .with_replacement = options.with_replacement,
-          .is_shared = options.kind == SamplerKind::labor,
-          .is_unbiased = options.is_unbiased};
-}
+constexpr std::int32_t kChunk = 512;         ///< frontier nodes a task
+constexpr std::int32_t kNodesAhead = 12;     ///< of prefetching rows and drawn neighbours
+constexpr std::int32_t kLocalIdsAhead = 24;  ///< edges
 
 void prefetch(const void* address) { __builtin_prefetch(address); }
 
@@ -50,9 +35,8 @@ void for_each_chunk(std::int32_t count, const Body& body) {
 /// One call of sample(): the batch as far as it stands, and the steps of a hop.
 class NeighborSampler::BatchBuilder {
  public:
-  BatchBuilder(const NeighborSampler& sampler, SamplerScratch& scratch, std::int32_t epoch,
-               std::uint32_t batch_index)
-      : sampler_(sampler), scratch_(scratch), epoch_(epoch), batch_index_(batch_index) {}
+  BatchBuilder(const NeighborSampler& sampler, SamplerScratch& scratch, BatchKey key)
+      : sampler_(sampler), scratch_(scratch), key_(key) {}
 
   MiniBatch build(std::span<const NodeId> roots) {
     scratch_.local_ids.begin_batch(sampler_.graph_.num_nodes());
@@ -63,7 +47,7 @@ class NeighborSampler::BatchBuilder {
     for (std::size_t hop = 0; hop < sampler_.options_.fanouts.size(); ++hop) {
       const DrawRule rule = rule_of(sampler_.options_, hop);
       count(rule);
-      draw(rule, static_cast<std::uint8_t>(hop));
+      draw(rule, streams_of(sampler_.options_, key_, hop));
       relabel();
     }
     batch_.num_intra_edges = num_intra_edges_;
@@ -90,16 +74,14 @@ class NeighborSampler::BatchBuilder {
     std::int64_t total = counts[-1];
     for (std::int32_t i = 0; i < num_frontier; ++i) {
       total += counts[i];
-      KITH_CHECK(
-          total <= std::numeric_limits<std::int32_t>::max(), InvalidArgument,
-          "NeighborSampler: one batch has more than 2147483647 edges; use a smaller batch size or fanout");
       counts[i] = static_cast<std::int32_t>(total);
     }
+    check_num_edges(total);
   }
 
   /// Fills in the global ids of the drawn sources. Positions are drawn a few nodes before their ids are read,
   /// so the reads find their cache lines on the way.
-  void draw(const DrawRule& rule, std::uint8_t hop) {
+  void draw(const DrawRule& rule, const HopStreams& streams) {
     const SamplerOptions& options = sampler_.options_;
     const auto num_edges = static_cast<std::size_t>(batch_.offsets.back());
     batch_.sources.resize(num_edges);
@@ -108,16 +90,13 @@ class NeighborSampler::BatchBuilder {
     const std::int32_t num_frontier = batch_.hop_bounds.back() - first_;
     const std::int32_t* const offsets = batch_.offsets.data() + first_;
     const NodeId* const frontier = batch_.input_nodes.data() + first_;
-    const RngStream own{options.seed, batch_index_, epoch_, hop};
-    const RngStream shared{options.seed, batch_index_, epoch_,
-                           static_cast<std::uint8_t>(kSharedVariates + hop)};
     for_each_chunk(num_frontier, [&](std::int32_t begin, std::int32_t end) {
-      Drawer drawer(rule, sampler_.graph_.neighbors, shared);
+      Drawer drawer(rule, sampler_.graph_.neighbors, streams.shared);
       std::int64_t num_intra = 0;
       for (std::int32_t i = begin; i < end + kNodesAhead; ++i) {
         if (i < end) {
           const DrawRow& row = scratch_.rows[static_cast<std::size_t>(i)];
-          Rng rng = own(static_cast<std::uint32_t>(frontier[i]));
+          Rng rng = streams.own(static_cast<std::uint32_t>(frontier[i]));
           std::int32_t* const out = batch_.sources.data() + offsets[i];
           const std::int32_t count = offsets[i + 1] - offsets[i];
           drawer.draw(row, count, rng, out);
@@ -179,8 +158,7 @@ class NeighborSampler::BatchBuilder {
 
   const NeighborSampler& sampler_;
   SamplerScratch& scratch_;
-  std::int32_t epoch_;
-  std::uint32_t batch_index_;
+  BatchKey key_;
   std::int32_t first_ = 0;  ///< local id of the first node of the frontier
   std::atomic<std::int64_t> num_intra_edges_ = 0;
   MiniBatch batch_;
@@ -188,24 +166,8 @@ class NeighborSampler::BatchBuilder {
 
 NeighborSampler::NeighborSampler(CsrView graph, const Communities& communities, SamplerOptions options)
     : graph_(graph), options_(std::move(options)), scratch_(std::make_unique<ScratchPool>()) {
-  check_sampler_options(options_);
-  KITH_CHECK(options_.kind != SamplerKind::cluster, InvalidArgument,
-             "NeighborSampler: expected the sampler neighbor, labor or full, got cluster");
-  KITH_CHECK(communities.num_nodes() == graph.num_nodes(), InvalidArgument, "NeighborSampler: the graph has ",
-             graph.num_nodes(), " nodes, the communities cover ", communities.num_nodes());
-  intra_.resize(static_cast<std::size_t>(graph.num_nodes()));
-  use_huge_pages(std::span(std::as_const(intra_)));
-  tbb::parallel_for(tbb::blocked_range<NodeId>(0, graph.num_nodes(), 4096), [&](const auto& nodes) {
-    for (NodeId v = nodes.begin(); v < nodes.end(); ++v) {
-      KITH_CHECK(graph.offsets[v + 1] - graph.offsets[v] <= std::numeric_limits<std::int32_t>::max(),
-                 InvalidArgument, "NeighborSampler: node ", v, " has more than 2147483647 in-neighbours");
-      const auto row = graph.row(v);
-      const std::int32_t community = communities.community_of(v);
-      const auto begin = std::lower_bound(row.begin(), row.end(), communities.begin(community));
-      const auto end = std::lower_bound(begin, row.end(), communities.end(community));
-      intra_[v] = {static_cast<std::int32_t>(begin - row.begin()), static_cast<std::int32_t>(end - begin)};
-    }
-  });
+  check_neighbor_sampler(graph_, communities, options_);
+  intra_ = find_intra_slices(graph_, communities);
 }
 
 NeighborSampler::~NeighborSampler() = default;
@@ -224,14 +186,10 @@ DrawRow NeighborSampler::row_of(NodeId node) const {
 
 MiniBatch NeighborSampler::sample(std::span<const NodeId> roots, std::int32_t epoch,
                                   std::int64_t batch_index) const {
-  KITH_CHECK(epoch >= 0 && epoch <= kMaxEpoch, InvalidArgument, "NeighborSampler: epoch must be in [0, ",
-             kMaxEpoch, "], got ", epoch);
-  KITH_CHECK(batch_index >= 0 && batch_index <= std::numeric_limits<std::uint32_t>::max(), InvalidArgument,
-             "NeighborSampler: batch index must be in [0, 2^32), got ", batch_index);
-  KITH_CHECK(roots.size() <= static_cast<std::size_t>(graph_.num_nodes()), InvalidArgument,
-             "NeighborSampler: got ", roots.size(), " roots of a graph with ", graph_.num_nodes(), " nodes");
+  const BatchKey key{.epoch = epoch, .batch_index = batch_index};
+  check_batch(key, roots.size(), graph_.num_nodes());
   ScratchPool::Lease scratch(*scratch_);
-  return BatchBuilder(*this, *scratch, epoch, static_cast<std::uint32_t>(batch_index)).build(roots);
+  return BatchBuilder(*this, *scratch, key).build(roots);
 }
 
 }  // namespace kith

@@ -16,6 +16,7 @@
 namespace kith {
 
 struct DrawRow;
+struct IntraSlice;
 class ScratchPool;
 
 /// Draws mini-batches. For a node with I neighbours inside its community and E outside, each draw takes an
@@ -40,11 +41,6 @@ class NeighborSampler {
   const SamplerOptions& options() const { return options_; }
 
  private:
-  /// Where a (sorted) row lies inside its node's community.
-  struct IntraSlice {
-    std::int32_t begin = 0;  ///< relative to the row
-    std::int32_t count = 0;
-  };
   class BatchBuilder;
 
   void prefetch_row(NodeId node) const;

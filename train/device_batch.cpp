@@ -29,13 +29,35 @@ DeviceBatch to_device(Backend& backend, const BatchAdjacency& adjacency, Feature
                             .num_sources = adjacency.hop_bounds[hop],
                             .num_edges = adjacency.offsets[static_cast<std::size_t>(num_destinations)]});
   }
-  batch.arrays = backend.to_device(std::span(adjacency.offsets), std::span(adjacency.sources),
-                                   std::span(adjacency.weights), rows, labels);
-  batch.offsets = batch.arrays.get<std::int32_t>(0);
-  batch.sources = batch.arrays.get<std::int32_t>(1);
-  batch.weights = batch.arrays.get<float>(2);
-  batch.rows = batch.arrays.get<NodeId>(3);
-  batch.labels = batch.arrays.get<std::int32_t>(4);
+  batch.arrays.push_back(backend.to_device(std::span(adjacency.offsets), std::span(adjacency.sources),
+                                           std::span(adjacency.weights), rows, labels));
+  const DeviceArrays& arrays = batch.arrays.back();
+  batch.offsets = arrays.get<std::int32_t>(0);
+  batch.sources = arrays.get<std::int32_t>(1);
+  batch.weights = arrays.get<float>(2);
+  batch.rows = arrays.get<NodeId>(3);
+  batch.labels = arrays.get<std::int32_t>(4);
+  return batch;
+}
+
+DeviceBatch to_device(Backend& backend, DeviceSample sample, FeatureView features,
+                      std::span<const std::int32_t> labels) {
+  DeviceBatch batch{.shapes = {},
+                    .offsets = sample.offsets,
+                    .sources = sample.sources,
+                    .weights = sample.weights,
+                    .features = features,
+                    .rows = sample.input_nodes,
+                    .labels = {},
+                    .arrays = {}};
+  for (auto hop = static_cast<std::size_t>(sample.num_hops()); hop > 0; --hop) {
+    batch.shapes.push_back({.num_destinations = sample.hop_bounds[hop - 1],
+                            .num_sources = sample.hop_bounds[hop],
+                            .num_edges = sample.edge_bounds[hop]});
+  }
+  batch.arrays.push_back(std::move(sample.arrays));
+  batch.arrays.push_back(backend.to_device(labels));
+  batch.labels = batch.arrays.back().get<std::int32_t>(0);
   return batch;
 }
 

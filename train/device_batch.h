@@ -9,6 +9,7 @@
 #include "graph/types.h"
 #include "graph/views.h"
 #include "kernels/backend.h"
+#include "sampler/device_sampler.h"
 #include "train/layer.h"
 #include "train/normalization.h"
 
@@ -30,15 +31,23 @@ struct DeviceBatch {
   FeatureView features;
   std::span<const NodeId> rows;          ///< [num_inputs] the row of `features` of each input node
   std::span<const std::int32_t> labels;  ///< [num_roots]
-  DeviceArrays arrays;                   ///< what the spans refer to
+  std::vector<DeviceArrays> arrays;      ///< what the spans refer to
 
   WeightedBlock block(std::int32_t layer) const;
+  /// Operations that are called from now on find the batch on the device.
+  void wait_on(Backend& backend) const {
+    for (const DeviceArrays& each : arrays) backend.wait_for(each);
+  }
 };
 
-/// Brings a batch to the device; Backend::wait_for(result.arrays) before it is used. features: there already.
+/// Brings a batch to the device; wait_on() before it is used. features: there already.
 /// On the CPU the result refers to the arguments.
 DeviceBatch to_device(Backend& backend, const BatchAdjacency& adjacency, FeatureView features,
                       std::span<const NodeId> rows, std::span<const std::int32_t> labels);
+
+/// The same for a batch that was sampled there; labels: [num_roots], on the host.
+DeviceBatch to_device(Backend& backend, DeviceSample sample, FeatureView features,
+                      std::span<const std::int32_t> labels);
 
 /// The whole graph, for layer-wise inference.
 struct DeviceGraph {

@@ -79,7 +79,7 @@ class Layer {
  public:
   virtual ~Layer() = default;
 
-  /// Returns [num_destinations x out]. Fills `context` for backward.
+  /// Returns [num_destinations x out], without the bias. Fills `context` for backward.
   virtual Tensor forward(const WeightedBlock& block, const LayerInput& input, LayerContext& context) = 0;
 
   /// Sets the parameters' gradients from d(loss)/d(output). Returns d(loss)/d(input) [num_sources x in], or an
@@ -87,9 +87,12 @@ class Layer {
   virtual Tensor backward(const WeightedBlock& block, const LayerInput& input, const LayerContext& context,
                           const Tensor& grad_output) = 0;
 
-  /// Output for every node over all its neighbours, [num_nodes x out]: layer-wise evaluation. input: covers
+  /// The same for every node over all its neighbours, [num_nodes x out]: layer-wise evaluation. input: covers
   /// every node (input.ids is not used). edge_weights: [graph.num_edges()] or empty.
   virtual Tensor infer(CsrView graph, std::span<const float> edge_weights, const LayerInput& input) = 0;
+
+  /// [1 x out], what the model adds to the output together with its activation.
+  virtual const Tensor& bias() const = 0;
 
   virtual std::span<Parameter> parameters() = 0;
 };

@@ -63,14 +63,14 @@ Plan Loader::plan(std::int32_t epoch) const {
   return make_plan(roots_, levels_, options);
 }
 
+std::int64_t Loader::draws(const Plan& plan, std::size_t index) const {
+  return options_.dependency == 1 ? plan.id(index) : static_cast<std::int64_t>(index) / options_.dependency;
+}
+
 SampledBatch Loader::sample(const Plan& plan, std::int32_t epoch, std::size_t index) const {
   const Stopwatch watch;
   SampledBatch out{.index = index, .batch = {}, .stats = {}, .sample_seconds = 0};
-  // A batch draws alike whichever rank makes it, and whenever; dependent ones, as those beside them in the
-  // stream.
-  const std::int64_t draws =
-      options_.dependency == 1 ? plan.id(index) : static_cast<std::int64_t>(index) / options_.dependency;
-  out.batch = sampler_.sample(plan[index], epoch, draws);
+  out.batch = sampler_.sample(plan[index], epoch, draws(plan, index));
   out.stats = describe(out.batch, communities(), dataset_.labels.of_node);
   out.sample_seconds = watch.seconds();
   return out;

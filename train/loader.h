@@ -53,6 +53,9 @@ class Loader {
   std::unique_ptr<Prefetcher<SampledBatch>> stream(const Plan& plan, std::int32_t epoch,
                                                    std::size_t first = 0) const;
   SampledBatch sample(const Plan& plan, std::int32_t epoch, std::size_t index) const;
+  /// Which random numbers a batch draws with. A batch draws alike whichever rank makes it, and whenever;
+  /// dependent ones, as those beside them in the stream.
+  std::int64_t draws(const Plan& plan, std::size_t index) const;
 
   const LoaderOptions& options() const { return options_; }           ///< with everything resolved
   const Communities& communities() const { return levels_.front(); }  ///< of the plan

@@ -77,6 +77,15 @@ LayerInput Model::input_of(std::int32_t layer, const ForwardPass& pass, const De
   return {.hidden = nullptr, .features = batch.features, .ids = batch.rows};
 }
 
+void Model::activate(std::int32_t layer, const Dropout& dropout, Tensor& out) {
+  const Tensor& bias = layers_[layer]->bias();
+  if (layer + 1 < num_layers()) {
+    backend_.bias_relu_dropout(&bias, dropout, out);
+  } else {
+    backend_.add_bias(bias, out);
+  }
+}
+
 ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) {
   KITH_CHECK(static_cast<std::int32_t>(batch.shapes.size()) == num_layers(), InvalidArgument,
              "Model: a batch of ", num_layers(), " hops is needed (one a layer), got ", batch.shapes.size());
@@ -87,7 +96,7 @@ ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) {
   for (std::int32_t i = 0; i < num_layers(); ++i) {
     pass.contexts[i].attention.dropout = dropout(step, kAttentionMasks + i);
     Tensor out = layers_[i]->forward(batch.block(i), input_of(i, pass, batch), pass.contexts[i]);
-    if (i + 1 < num_layers()) backend_.relu_dropout(dropout(step, i), out);
+    activate(i, dropout(step, i), out);
     pass.outputs.push_back(std::move(out));
   }
   return pass;
@@ -107,7 +116,7 @@ Tensor Model::infer(const DeviceGraph& graph) {
   for (std::int32_t i = 0; i < num_layers(); ++i) {
     const LayerInput input{.hidden = i == 0 ? nullptr : &hidden, .features = graph.features, .ids = {}};
     Tensor out = layers_[i]->infer(graph.graph, graph.weights, input);
-    if (i + 1 < num_layers()) backend_.relu_dropout({}, out);
+    activate(i, {}, out);
     hidden = std::move(out);
   }
   return hidden;

@@ -66,6 +66,8 @@ class Model {
  private:
   Dropout dropout(std::int64_t step, std::int32_t layer) const;
   std::int32_t num_layers() const { return options_.num_layers; }
+  /// Adds the layer's bias; after every layer but the last relu and dropout follow.
+  void activate(std::int32_t layer, const Dropout& dropout, Tensor& out);
   static LayerInput input_of(std::int32_t layer, const ForwardPass& pass, const DeviceBatch& batch);
 
   Backend& backend_;

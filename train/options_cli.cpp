@@ -59,6 +59,7 @@ RunOptions TrainingFlags::resolve() const {
   options.loader.is_group_auto = group == "auto";
   options.loader.plan.group = group == "auto" ? 0 : parse_whole_number<std::int32_t>(group, "--group");
   options.trainer.metric = parse_metric(metric);
+  options.trainer.sample_on = parse_sample_on(sample_on);
   return options;
 }
 
@@ -148,6 +149,15 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("--seed", run.seed, "Of parameters, dropout, plan and sampling")->group(training);
   const auto machine = "Machine";
   app.add_option("--device", flags.device, "auto, cpu or cuda")->group(machine);
+  app.add_option("--sample-on", flags.sample_on,
+                 "auto, host or device; on a GPU, sage's batches can be drawn there, with the same bits")
+      ->group(machine);
+  app.add_flag("--tf32", flags.backend.allow_tf32,
+               "On a GPU: dense products round their factors to 10 bits of mantissa, and are faster")
+      ->group(machine);
+  app.add_flag("--cusparse", flags.backend.use_cusparse,
+               "On a GPU: aggregate by cuSPARSE instead of Kith's kernels, to compare them")
+      ->group(machine);
   app.add_option(
          "--stage", flags.stage,
          "What the fast tier of features holds: none (features are read in place), degree, presample, lru, "

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graph/dataset.h"
+#include "kernels/backend.h"
 #include "train/run.h"
 
 namespace CLI {
@@ -24,6 +25,8 @@ struct TrainingFlags {
   std::string no_intra = "keep";
   std::string metric = "accuracy";
   std::string device = "auto";
+  std::string sample_on = "auto";
+  BackendOptions backend;
   std::string sampler = "neighbor";
   std::string stage = "none";
   std::string stage_bytes = "2GB";

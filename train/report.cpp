@@ -42,8 +42,10 @@ Json to_json(const EpochReport& epoch) {
             {"stall", epoch.seconds.stall}}},
           {"batches", stats.batches},
           {"input_nodes_per_batch", per_batch(static_cast<double>(stats.input_nodes), stats)},
-          {"reused_input_share", share(stats.reused_input_nodes, stats.input_nodes)},
-          {"pages_per_batch", per_batch(static_cast<double>(stats.pages), stats)},
+          {"reused_input_share",
+           epoch.has_locality ? Json(share(stats.reused_input_nodes, stats.input_nodes)) : Json()},
+          {"pages_per_batch",
+           epoch.has_locality ? Json(per_batch(static_cast<double>(stats.pages), stats)) : Json()},
           {"edges_per_batch", per_batch(static_cast<double>(stats.edges), stats)},
           {"intra_edge_share", share(stats.intra_edges, stats.edges)},
           {"communities_per_batch", per_batch(static_cast<double>(stats.communities), stats)},
@@ -94,6 +96,7 @@ Json to_json(const RunOptions& options) {
                {"dropout", options.model.dropout},
                {"weight_decay", options.trainer.adam.weight_decay},
                {"metric", name_of(options.trainer.metric)},
+               {"sample_on", name_of(options.trainer.sample_on)},
                {"seed", options.seed},
                {"stage", name_of(options.trainer.staging.policy)}};
   const StagingOptions& staging = options.trainer.staging;

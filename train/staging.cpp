@@ -1,10 +1,12 @@
 #include "train/staging.h"
 
 #include <algorithm>
+#include <deque>
 #include <numeric>
 #include <utility>
 
 #include "graph/errors.h"
+#include "sampler/device_sampler.h"
 #include "train/model_adjacency.h"
 #include "train/staging/tiered_features.h"
 #include "train/stopwatch.h"
@@ -12,13 +14,18 @@
 namespace kith {
 namespace {
 
-/// All of a staged batch but the way to its rows.
-StagedBatch begin(const Dataset& dataset, ModelKind kind, SampledBatch& sampled) {
+/// Sets the labels of the roots.
+void look_up_labels(const Dataset& dataset, std::span<const NodeId> roots, StagedBatch& out) {
+  out.labels.reserve(roots.size());
+  for (const NodeId root : roots) out.labels.push_back(dataset.labels.of_node[root]);
+  out.has_labels = std::ranges::any_of(out.labels, [](std::int32_t label) { return label != kNoLabel; });
+}
+
+/// All of a batch that was sampled on the host, but the way to its rows.
+StagedBatch take(const Dataset& dataset, ModelKind kind, SampledBatch& sampled) {
   StagedBatch out;
   out.adjacency = make_adjacency(kind, sampled.batch, dataset.graph.view());
-  out.labels.reserve(static_cast<std::size_t>(sampled.batch.num_roots()));
-  for (const NodeId root : sampled.batch.roots()) out.labels.push_back(dataset.labels.of_node[root]);
-  out.has_labels = std::ranges::any_of(out.labels, [](std::int32_t label) { return label != kNoLabel; });
+  look_up_labels(dataset, sampled.batch.roots(), out);
   out.input_nodes = std::move(sampled.batch.input_nodes);
   out.stats = sampled.stats;
   out.sample_seconds = sampled.sample_seconds;
@@ -30,9 +37,10 @@ class ResidentStaging final : public Staging {
   ResidentStaging(Backend& backend, const Dataset& dataset, FeatureView features, ModelKind kind)
       : backend_(backend), dataset_(dataset), features_(features), kind_(kind) {}
 
-  StagedBatch stage(SampledBatch sampled) override {
+  StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
+    SampledBatch sampled = loader.sample(plan, epoch, index);
     const Stopwatch watch;
-    StagedBatch out = begin(dataset_, kind_, sampled);
+    StagedBatch out = take(dataset_, kind_, sampled);
     out.batch = to_device(backend_, out.adjacency, features_, out.input_nodes, out.labels);
     out.stage_seconds = watch.seconds();
     return out;
@@ -51,33 +59,96 @@ class TieredStaging final : public Staging {
                 const StagingOptions& options)
       : backend_(backend), dataset_(dataset), kind_(kind), tiers_(dataset, loader, options) {}
 
-  std::int32_t lookahead() const override { return tiers_.lookahead(); }
-  void reveal(const SampledBatch& sampled) override { tiers_.reveal(sampled.batch); }
-
-  StagedBatch stage(SampledBatch sampled) override {
+  StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
+    if (index == 0) begin_epoch();
+    const std::size_t end = std::min(plan.size(), index + 1 + static_cast<std::size_t>(tiers_.lookahead()));
+    for (; num_sampled_ < end; ++num_sampled_) {
+      ahead_.push_back(loader.sample(plan, epoch, num_sampled_));
+      tiers_.reveal(ahead_.back().batch);
+    }
+    SampledBatch sampled = std::move(ahead_.front());
+    ahead_.pop_front();
     const Stopwatch watch;
-    StagedBatch out = begin(dataset_, kind_, sampled);
-    const auto num_rows = static_cast<std::int64_t>(out.input_nodes.size());
-    FeatureView rows = dataset_.features.view();
-    // A reused buffer of the backend's: fresh memory would cost more to touch than to fill.
-    const auto values = static_cast<std::int64_t>((rows.row_bytes() + sizeof(float) - 1) / sizeof(float));
-    out.staged_rows = backend_.empty(num_rows, values, Scalar::f32);
-    auto* const bytes = reinterpret_cast<std::byte*>(out.staged_rows.data<float>());
-    out.traffic = tiers_.stage(out.input_nodes, bytes);
-    out.staged_ids.resize(out.input_nodes.size());
-    std::iota(out.staged_ids.begin(), out.staged_ids.end(), NodeId{0});
-    rows.data = bytes;
-    rows.num_rows = num_rows;
-    out.batch = to_device(backend_, out.adjacency, rows, out.staged_ids, out.labels);
+    StagedBatch out = take(dataset_, kind_, sampled);
+    stage_rows(out);
+    out.batch = to_device(backend_, out.adjacency, features_of(out), out.staged_ids, out.labels);
     out.stage_seconds = watch.seconds();
     return out;
   }
 
  private:
+  /// Serves what an epoch that was left in the middle had revealed: the tiers keep the order.
+  void begin_epoch() {
+    for (; !ahead_.empty(); ahead_.pop_front()) {
+      StagedBatch unused;
+      unused.input_nodes = std::move(ahead_.front().batch.input_nodes);
+      stage_rows(unused);
+    }
+    num_sampled_ = 0;
+  }
+
+  void stage_rows(StagedBatch& out) {
+    const auto num_rows = static_cast<std::int64_t>(out.input_nodes.size());
+    // A reused buffer of the backend's: fresh memory would cost more to touch than to fill.
+    const std::size_t row_bytes = dataset_.features.view().row_bytes();
+    const auto row_values = static_cast<std::int64_t>((row_bytes + sizeof(float) - 1) / sizeof(float));
+    out.staged_rows = backend_.empty(num_rows, row_values, Scalar::f32);
+    out.traffic = tiers_.stage(out.input_nodes, reinterpret_cast<std::byte*>(out.staged_rows.data<float>()));
+    out.staged_ids.resize(out.input_nodes.size());
+    std::iota(out.staged_ids.begin(), out.staged_ids.end(), NodeId{0});
+  }
+
+  FeatureView features_of(const StagedBatch& staged) const {
+    FeatureView rows = dataset_.features.view();
+    rows.data = reinterpret_cast<const std::byte*>(staged.staged_rows.data<float>());
+    rows.num_rows = static_cast<std::int64_t>(staged.input_nodes.size());
+    return rows;
+  }
+
   Backend& backend_;
   const Dataset& dataset_;
   ModelKind kind_;
   TieredFeatures tiers_;
+  std::deque<SampledBatch> ahead_;  ///< revealed and not staged
+  std::size_t num_sampled_ = 0;     ///< of the present epoch
+};
+
+/// Keeps the sampler of the loader that it saw last: its tables are as large as the graph.
+class DeviceSampledStaging final : public Staging {
+ public:
+  DeviceSampledStaging(Backend& backend, const Dataset& dataset, FeatureView features)
+      : backend_(backend), dataset_(dataset), features_(features) {}
+
+  StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
+    if (loader_ != &loader) begin(loader);
+    const Stopwatch watch;
+    StagedBatch out;
+    const std::span<const NodeId> roots = plan[index];
+    DeviceSample sample = sampler_->sample(roots, epoch, loader.draws(plan, index));
+    out.stats = describe_roots(roots, loader.communities(), dataset_.labels.of_node);
+    out.stats.input_nodes = sample.hop_bounds.back();
+    out.stats.edges = sample.edge_bounds.back();
+    out.stats.intra_edges = sample.num_intra_edges;
+    out.sample_seconds = watch.seconds();
+    look_up_labels(dataset_, roots, out);
+    out.batch = to_device(backend_, std::move(sample), features_, out.labels);
+    out.stage_seconds = watch.seconds() - out.sample_seconds;
+    return out;
+  }
+
+ private:
+  void begin(const Loader& loader) {
+    sampler_.reset();  // before the next one takes its memory
+    sampler_ = make_device_sampler(backend_, dataset_.graph.view(),
+                                   dataset_.communities(loader.options().bias_level), loader.options().sampler);
+    loader_ = &loader;
+  }
+
+  Backend& backend_;
+  const Dataset& dataset_;
+  FeatureView features_;
+  const Loader* loader_ = nullptr;
+  std::unique_ptr<DeviceSampler> sampler_;
 };
 
 }  // namespace
@@ -85,6 +156,14 @@ class TieredStaging final : public Staging {
 std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& dataset, FeatureView features,
                                                ModelKind kind) {
   return std::make_unique<ResidentStaging>(backend, dataset, features, kind);
+}
+
+std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset,
+                                                     FeatureView features, ModelKind kind) {
+  KITH_CHECK(kind == ModelKind::sage, InvalidArgument,
+             "--sample-on device: expected --model sage, whose layers take a batch as it is drawn, got ",
+             name_of(kind));
+  return std::make_unique<DeviceSampledStaging>(backend, dataset, features);
 }
 
 std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, const Loader& loader,

@@ -19,10 +19,11 @@ namespace kith {
 
 /// A batch that compute can start on.
 struct StagedBatch {
-  std::vector<NodeId> input_nodes;   ///< [num_inputs] global ids
-  BatchAdjacency adjacency;          ///< on the host; `batch` may refer to it
+  std::vector<NodeId>
+      input_nodes;           ///< [num_inputs] global ids; empty where the batch was sampled on the device
+  BatchAdjacency adjacency;  ///< on the host; `batch` may refer to it
   std::vector<std::int32_t> labels;  ///< [num_roots], on the host; `batch` may refer to them
-  DeviceBatch batch;                 ///< Backend::wait_for(batch.arrays) before it is used
+  DeviceBatch batch;                 ///< wait_on() before it is used
   bool has_labels = false;           ///< a root has a label
   Tensor staged_rows;                ///< feature rows of this batch alone, if they are not read in place
   std::vector<NodeId> staged_ids;    ///< [num_inputs] and their numbers there
@@ -32,27 +33,29 @@ struct StagedBatch {
   double stage_seconds = 0;
 };
 
-/// The path of a batch and its feature rows to the device. stage() is called from prefetch threads, one batch
-/// at a time each.
+/// The path of a batch and its feature rows to the device.
 class Staging {
  public:
   virtual ~Staging() = default;
-  virtual StagedBatch stage(SampledBatch sampled) = 0;
 
-  /// Batches that are to be revealed before the one that is staged.
-  virtual std::int32_t lookahead() const { return 0; }
-  /// Tells of a batch of the present epoch to come. Every batch is revealed, in order, before it is staged.
-  virtual void reveal(const SampledBatch& /*sampled*/) {}
+  /// Makes batch `index` of `plan`, which is the loader's for `epoch`. Called from one thread, for the batches
+  /// of an epoch in order.
+  virtual StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) = 0;
 };
 
-/// Reads feature rows in place, from one table that holds all of them: `features`, in the device's memory. All
-/// arguments must outlive it.
+/// Samples on the host. Feature rows are read in place, from one table that holds all of them: `features`, in
+/// the device's memory. All arguments must outlive it.
 std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& dataset, FeatureView features,
                                                ModelKind kind);
 
-/// Copies the rows of every batch out of tiers that are managed by options.policy. Samples an epoch of `loader`
-/// first. Throws InvalidArgument unless the backend is the CPU's. `backend` and `dataset` must outlive it;
-/// batches come one after another.
+/// Samples on the device, for models that aggregate over a batch as it is drawn (sage). Throws InvalidArgument
+/// for other models and for the sampler `cluster`.
+std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset,
+                                                     FeatureView features, ModelKind kind);
+
+/// Samples on the host, and copies the rows of every batch out of tiers that options.policy manages. Samples an
+/// epoch of `loader` first, for their statistics. Throws InvalidArgument unless the backend is the CPU's.
+/// `backend` and `dataset` must outlive it.
 std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, const Loader& loader,
                                              ModelKind kind, const StagingOptions& options);
 

@@ -33,7 +33,7 @@ void run(const SweepFlags& flags) {
   if (flags.threads > 0) {
     limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(flags.threads));
   }
-  const std::unique_ptr<Backend> backend = make_backend(flags.device);
+  const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend);
   const Dataset dataset = open_for_training(flags);
   options.run.trainer.staging = flags.staging(dataset);
   const std::vector<SweepCell> cells = run_sweep(dataset, *backend, options, print_cell);

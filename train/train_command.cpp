@@ -40,7 +40,7 @@ void run(const TrainFlags& flags) {
   if (flags.threads > 0) {
     limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(flags.threads));
   }
-  const std::unique_ptr<Backend> backend = make_backend(flags.device);
+  const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend);
   const Dataset dataset = open_for_training(flags);
   options.trainer.staging = flags.staging(dataset);
   std::function<void(std::size_t, std::size_t)> on_batch;

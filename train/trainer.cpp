@@ -1,7 +1,5 @@
 #include "train/trainer.h"
 
-#include <algorithm>
-#include <deque>
 #include <limits>
 #include <utility>
 
@@ -22,17 +20,37 @@ const Dataset& check_trainable(const Dataset& dataset) {
 
 }  // namespace
 
+SampleOn parse_sample_on(std::string_view name) {
+  if (name == "auto") return SampleOn::automatic;
+  if (name == "host") return SampleOn::host;
+  if (name == "device") return SampleOn::device;
+  throw InvalidArgument(concat("--sample-on: expected auto, host or device, got '", name, "'"));
+}
+
+std::string_view name_of(SampleOn where) {
+  return where == SampleOn::automatic ? "auto" : where == SampleOn::host ? "host" : "device";
+}
+
 Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& options)
     : model_(model),
       dataset_(check_trainable(dataset)),
       options_(options),
       optimizer_(model.backend(), model.parameters(), options.adam),
-      data_(model.backend(), dataset, model.options().kind),
-      staging_(options.staging.policy == StagePolicy::none
-                   ? make_resident_staging(model.backend(), dataset, data_.features(), model.options().kind)
-                   : nullptr) {
+      data_(model.backend(), dataset, model.options().kind) {
   KITH_CHECK(options.metric != Metric::roc_auc || dataset.labels.num_classes == 2, InvalidArgument,
              "train: metric roc-auc needs two classes, the dataset has ", dataset.labels.num_classes);
+}
+
+bool Trainer::samples_on_device(const Loader& loader) const {
+  const bool is_possible = model_.backend().name() != "cpu" && model_.options().kind == ModelKind::sage &&
+                           options_.staging.policy == StagePolicy::none &&
+                           loader.options().sampler.kind != SamplerKind::cluster;
+  if (options_.sample_on == SampleOn::automatic) return is_possible;
+  KITH_CHECK(options_.sample_on == SampleOn::host || is_possible, InvalidArgument,
+             "--sample-on device: expected --device cuda, --model sage and a sampler other than cluster, got ",
+             model_.backend().name(), ", ", name_of(model_.options().kind), " and ",
+             name_of(loader.options().sampler.kind));
+  return options_.sample_on == SampleOn::device;
 }
 
 EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
@@ -44,33 +62,32 @@ EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
                      .stats = {},
                      .traffic = {}};
   const Plan plan = loader.plan(epoch);
-  if (!staging_) {
-    staging_ = make_tiered_staging(model_.backend(), dataset_, loader, model_.options().kind, options_.staging);
-  }
-  std::deque<SampledBatch> ahead;  // revealed and not staged; of the one thread that stages
-  std::size_t num_sampled = 0;
-  Prefetcher<StagedBatch> batches(
-      0, plan.size(), static_cast<std::size_t>(loader.options().prefetch_depth), [&](std::size_t i) {
-        const std::size_t end = std::min(plan.size(), i + 1 + static_cast<std::size_t>(staging_->lookahead()));
-        for (; num_sampled < end; ++num_sampled) {
-          ahead.push_back(loader.sample(plan, epoch, num_sampled));
-          staging_->reveal(ahead.back());
-        }
-        SampledBatch sampled = std::move(ahead.front());
-        ahead.pop_front();
-        return staging_->stage(std::move(sampled));
-      });
-  LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
   Backend& backend = model_.backend();
+  const ModelKind kind = model_.options().kind;
+  const bool is_on_device = samples_on_device(loader);
+  std::unique_ptr<Staging>& made = is_on_device ? device_sampled_ : staging_;
+  if (!made) {
+    if (options_.staging.policy != StagePolicy::none) {
+      made = make_tiered_staging(backend, dataset_, loader, kind, options_.staging);
+    } else {
+      made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_.features(), kind)
+                          : make_resident_staging(backend, dataset_, data_.features(), kind);
+    }
+  }
+  Staging& staging = *made;
+  report.has_locality = !is_on_device;
+  Prefetcher<StagedBatch> batches(0, plan.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
+                                  [&](std::size_t i) { return staging.make(loader, plan, epoch, i); });
+  LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
   Tensor totals = backend.zero_loss();
   while (true) {
     const Stopwatch stall_watch;
     std::optional<StagedBatch> staged = batches.next();
     report.seconds.stall += stall_watch.seconds();
     if (!staged) break;
-    meter.add(std::span<const NodeId>(staged->input_nodes), staged->stats);
+    if (!is_on_device) meter.add(std::span<const NodeId>(staged->input_nodes), staged->stats);
     const Stopwatch compute_watch;
-    backend.wait_for(staged->batch.arrays);
+    staged->batch.wait_on(backend);
     const ForwardPass pass = model_.forward(staged->batch, ++step_);
     model_.backward(pass, staged->batch, totals);
     if (staged->has_labels) optimizer_.step();

@@ -32,17 +32,30 @@ struct EpochReport {
   EpochSeconds seconds;
   BatchStats stats;      ///< sums over the batches
   StageTraffic traffic;  ///< the same; nothing if features are read in place
+  bool has_locality =
+      true;  ///< whether stats.pages and stats.reused_input_nodes were counted: on the host only
 };
+
+/// Where batches are sampled.
+enum class SampleOn : std::uint8_t {
+  automatic,  ///< on the device if it has a sampler for the model and the options, else on the host
+  host,
+  device,
+};
+
+/// "auto", "host" or "device". Throws InvalidArgument for another name.
+SampleOn parse_sample_on(std::string_view name);
+std::string_view name_of(SampleOn where);
 
 /// How training steps are made.
 struct TrainerOptions {
   AdamOptions adam;
   Metric metric = Metric::accuracy;
+  SampleOn sample_on = SampleOn::automatic;
   StagingOptions staging = {};  ///< policy `none`: features are read in place
 };
 
-/// Owns the optimiser, and from the first epoch on the tiers, whose statistics are of that epoch's loader.
-/// Keeps references to model and dataset, which must outlive it.
+/// Owns the optimiser. Keeps references to model and dataset, which must outlive it.
 class Trainer {
  public:
   /// Throws InvalidArgument if the dataset has no features or labels, or is multi-label.
@@ -56,12 +69,15 @@ class Trainer {
   double evaluate(std::span<const NodeId> nodes);
 
  private:
+  bool samples_on_device(const Loader& loader) const;
+
   Model& model_;
   const Dataset& dataset_;
   TrainerOptions options_;
   Adam optimizer_;
   DeviceData data_;
-  std::unique_ptr<Staging> staging_;
+  std::unique_ptr<Staging> staging_;  ///< made when an epoch first needs it, as the other
+  std::unique_ptr<Staging> device_sampled_;
   std::int64_t step_ = 0;
 };
 

@@ -42,7 +42,9 @@ HIDDEN = 256
 LR = 0.003
 DROPOUT = 0.5
 EDGE_TOLERANCE = 0.01
-ALLOCATOR = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=17179869184:glibc.malloc.hugetlb=1"
+ALLOCATOR = ":".join(
+    f"glibc.malloc.{name}" for name in ("mmap_threshold=1073741824", "trim_threshold=17179869184", "hugetlb=1")
+)
 
 
 class PyG:

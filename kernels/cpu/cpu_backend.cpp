@@ -228,9 +228,9 @@ void CpuBackend::bias_gradient(const Tensor& grad, Tensor& grad_bias) {
   cpu::bias_gradient(grad, *pool_, grad_bias);
 }
 
-void CpuBackend::relu_dropout(const Dropout& dropout, Tensor& x) {
-  op_check::relu_dropout(dropout);
-  cpu::relu_dropout(dropout, x);
+void CpuBackend::bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) {
+  op_check::bias_relu_dropout(bias, dropout, x);
+  cpu::bias_relu_dropout(bias, dropout, x);
 }
 
 void CpuBackend::relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) {

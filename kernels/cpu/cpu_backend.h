@@ -60,7 +60,7 @@ class CpuBackend final : public Backend {
   void matmul_at_b(const Tensor& a, const Tensor& g, double beta, Tensor& grad_w) override;
   void add_bias(const Tensor& bias, Tensor& x) override;
   void bias_gradient(const Tensor& grad, Tensor& grad_bias) override;
-  void relu_dropout(const Dropout& dropout, Tensor& x) override;
+  void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) override;
   void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) override;
   void softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels, Tensor* gradient,
                              Tensor& totals) override;

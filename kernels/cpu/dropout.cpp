@@ -67,6 +67,18 @@ KITH_MULTIVERSION void relu_dropout_range(const DropoutMask& mask, T scale, std:
   }
 }
 
+/// Adds the bias to elements [first, last), which then are in the cache for what follows.
+template <typename T>
+KITH_MULTIVERSION void add_bias_range(const T* __restrict bias, std::int64_t cols, std::int64_t first,
+                                      std::int64_t last, T* __restrict x) {
+  for (std::int64_t i = first; i < last;) {
+    const std::int64_t column = i % cols;
+    const std::int64_t count = std::min(cols - column, last - i);
+    for (std::int64_t j = 0; j < count; ++j) x[i + j] += bias[column + j];
+    i += count;
+  }
+}
+
 template <typename T>
 KITH_MULTIVERSION void relu_range(std::int64_t first, std::int64_t last, T* __restrict x) {
   for (std::int64_t i = first; i < last; ++i) {
@@ -85,11 +97,12 @@ KITH_MULTIVERSION void backward_range(T scale, std::int64_t first, std::int64_t 
 
 }  // namespace
 
-void relu_dropout(const Dropout& dropout, Tensor& x) {
+void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) {
   const DropoutMask mask = make_dropout_mask(dropout);
   with_scalar(x.scalar(), [&](auto zero) {
     using T = decltype(zero);
     for_tiles(x.size(), kElementsPerTile, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+      if (bias != nullptr) add_bias_range<T>(bias->data<T>(), x.cols(), first, last, x.data<T>());
       if (dropout.rate == 0) {
         relu_range<T>(first, last, x.data<T>());
       } else {

@@ -6,8 +6,8 @@
 
 namespace kith::cpu {
 
-/// x = dropout(relu(x)), in place. NaN stays NaN, so that a diverged run is seen.
-void relu_dropout(const Dropout& dropout, Tensor& x);
+/// See Backend::bias_relu_dropout. One pass over x.
+void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x);
 
 /// grad *= (y > 0 ? 1 / (1 - rate) : 0).
 void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad);

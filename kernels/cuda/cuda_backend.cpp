@@ -1,6 +1,7 @@
 #include "kernels/cuda/cuda_backend.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "kernels/cuda/dense.h"
 #include "kernels/cuda/dropout.h"
 #include "kernels/cuda/edge_ops.h"
+#include "kernels/cuda/edge_scores.h"
+#include "kernels/cuda/head_dot.h"
+#include "kernels/cuda/recurrent.h"
 #include "kernels/cuda/training.h"
 #include "kernels/op_check.h"
 
@@ -29,6 +33,19 @@ DeviceTraits read_traits() {
       .l2_bytes = static_cast<std::size_t>(attribute(cudaDevAttrL2CacheSize)),
       .num_multiprocessors = attribute(cudaDevAttrMultiProcessorCount),
       .shared_bytes_per_block = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin))};
+}
+
+Adjacency<std::int32_t> adjacency_of(BlockCsrView block, std::span<const float> weights) {
+  return {
+      .offsets = block.offsets, .sources = block.sources, .weights = weights, .num_sources = block.num_sources};
+}
+
+Adjacency<std::int64_t> adjacency_of(CsrView graph, std::span<const float> weights, NodeId first) {
+  return {.offsets = graph.offsets,
+          .sources = graph.neighbors,
+          .weights = weights,
+          .first = first,
+          .num_sources = graph.num_nodes()};
 }
 
 cudaEvent_t event_of(const Tensor::Buffer& event) { return reinterpret_cast<cudaEvent_t>(event.get()); }
@@ -137,8 +154,7 @@ void CudaBackend::gather(FeatureView table, std::span<const NodeId> ids, Tensor&
 void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, const Tensor& x, Tensor& out) {
   op_check::aggregate(block, weights, x, out);
   if (sparse_) return sparse_->aggregate(context_, block, weights, x, out);
-  cuda::aggregate<std::int32_t>(
-      context_, {.offsets = block.offsets, .sources = block.sources, .weights = weights}, Rows::of(x), out);
+  cuda::aggregate(context_, adjacency_of(block, weights), Rows::of(x), out);
 }
 
 void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, FeatureView table,
@@ -150,9 +166,7 @@ void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, 
     cuda::gather(context_, Rows::of(table, ids.data()), rows);
     return sparse_->aggregate(context_, block, weights, rows, out);
   }
-  cuda::aggregate<std::int32_t>(context_,
-                                {.offsets = block.offsets, .sources = block.sources, .weights = weights},
-                                Rows::of(table, ids.data()), out);
+  cuda::aggregate(context_, adjacency_of(block, weights), Rows::of(table, ids.data()), out);
 }
 
 void CudaBackend::aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
@@ -175,6 +189,33 @@ void CudaBackend::aggregate_heads_backward(BlockCsrView block, const Tensor& wei
 void CudaBackend::edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out) {
   op_check::edge_dot(block, x, y, out);
   cuda::edge_dot(context_, block, x, y, out);
+}
+
+void CudaBackend::head_dot(const Tensor& x, const Tensor& weight, Tensor& out) {
+  op_check::head_dot(x, weight, out);
+  cuda::head_dot(context_, x, weight, out);
+}
+
+void CudaBackend::head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out,
+                                    Tensor& grad_x, Tensor& grad_weight) {
+  op_check::head_dot_backward(x, weight, grad_out, grad_x, grad_weight);
+  cuda::head_dot_backward(context_, x, weight, grad_out, {.x = grad_x, .weight = grad_weight});
+}
+
+void CudaBackend::edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                              double negative_slope, Tensor& out) {
+  op_check::edge_scores(block, at_source, at_destination, negative_slope, out);
+  cuda::edge_scores(
+      context_, block,
+      {.at_source = at_source, .at_destination = at_destination, .negative_slope = negative_slope}, out);
+}
+
+void CudaBackend::edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                                       const Tensor& grad_scores, const EndGradients& gradients) {
+  op_check::edge_scores_backward(block, negative_slope, scores, grad_scores, gradients);
+  cuda::edge_scores_backward(context_, block,
+                             {.scores = scores, .gradient = grad_scores, .negative_slope = negative_slope},
+                             gradients);
 }
 
 void CudaBackend::aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out,
@@ -203,17 +244,18 @@ void CudaBackend::edge_softmax_backward(BlockCsrView block, const Tensor& out, c
 void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
                                  Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
-  cuda::aggregate<std::int64_t>(
-      context_, {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first},
-      Rows::of(x), out);
+  cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x), out);
 }
 
 void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
                                  Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
-  cuda::aggregate<std::int64_t>(
-      context_, {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first},
-      Rows::of(x, nullptr), out);
+  cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x, nullptr), out);
+}
+
+RowsBlock CudaBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {
+  op_check::rows_as_block(graph, first, count);
+  return cuda::rows_as_block(context_, graph, first, count);
 }
 
 void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
@@ -238,9 +280,9 @@ void CudaBackend::bias_gradient(const Tensor& grad, Tensor& grad_bias) {
   cuda::bias_gradient(context_, grad, grad_bias);
 }
 
-void CudaBackend::relu_dropout(const Dropout& dropout, Tensor& x) {
-  op_check::relu_dropout(dropout);
-  cuda::relu_dropout(context_, dropout, x);
+void CudaBackend::bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) {
+  op_check::bias_relu_dropout(bias, dropout, x);
+  cuda::bias_relu_dropout(context_, bias, dropout, x);
 }
 
 void CudaBackend::relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) {
@@ -258,6 +300,42 @@ void CudaBackend::end_step() {
   Tensor::Buffer step = make_event(context_.stream, context_.stream);
   if (last_step_) CUDA_CHECK(cudaEventSynchronize(event_of(last_step_)));
   last_step_ = std::move(step);
+}
+
+void CudaBackend::embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) {
+  op_check::embed(table, ids.size(), out);
+  cuda::embed(context_, table, ids, out);
+}
+
+void CudaBackend::embed_backward(std::span<const std::int32_t> ids, const Tensor& grad_out,
+                                 Tensor& grad_table) {
+  op_check::embed_backward(ids.size(), grad_out, grad_table);
+  cuda::embed_backward(context_, ids, grad_out, grad_table);
+}
+
+void CudaBackend::lstm_cell(Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden) {
+  op_check::lstm_cell(gates, previous_cell, cell, hidden);
+  cuda::lstm_cell(context_, gates, previous_cell, cell, hidden);
+}
+
+void CudaBackend::lstm_cell_backward(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell,
+                                     const Tensor& grad_hidden, Tensor& grad_cell, Tensor& grad_gates) {
+  op_check::lstm_cell(gates, previous_cell, cell, grad_hidden);
+  op_check::same_shape("lstm_cell_backward", "grad_cell", grad_cell, cell);
+  op_check::same_shape("lstm_cell_backward", "grad_gates", grad_gates, gates);
+  cuda::lstm_cell_backward(
+      context_, {.gates = gates, .previous_cell = previous_cell, .cell = cell, .grad_hidden = grad_hidden},
+      grad_cell, grad_gates);
+}
+
+double CudaBackend::clip_gradients(std::span<Tensor* const> gradients, double max_norm) {
+  op_check::clip_gradients(max_norm);
+  Tensor sum = zeros(1, 1, Scalar::f64);
+  for (const Tensor* gradient : gradients) cuda::add_squares(context_, *gradient, sum);
+  for (Tensor* const gradient : gradients) cuda::clip(context_, sum, max_norm, *gradient);
+  double squares = 0;
+  download(sum, std::span(&squares, 1));
+  return std::sqrt(squares);
 }
 
 void CudaBackend::adam(std::span<const AdamParameter> parameters, const AdamOptions& options,

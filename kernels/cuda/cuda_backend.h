@@ -42,6 +42,13 @@ class CudaBackend final : public Backend {
   void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const Tensor& grad_out,
                                 Tensor& grad_x) override;
   void edge_dot(BlockCsrView block, const Tensor& x, const Tensor& y, Tensor& out) override;
+  void head_dot(const Tensor& x, const Tensor& weight, Tensor& out) override;
+  void head_dot_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_out, Tensor& grad_x,
+                         Tensor& grad_weight) override;
+  void edge_scores(BlockCsrView block, const Tensor& at_source, const Tensor& at_destination,
+                   double negative_slope, Tensor& out) override;
+  void edge_scores_backward(BlockCsrView block, double negative_slope, const Tensor& scores,
+                            const Tensor& grad_scores, const EndGradients& gradients) override;
   void aggregate_max(BlockCsrView block, const Tensor& x, Tensor& out, std::span<std::int32_t> argmax) override;
   void aggregate_max_backward(BlockCsrView block, std::span<const std::int32_t> argmax, const Tensor& grad_out,
                               Tensor& grad_x) override;
@@ -52,16 +59,23 @@ class CudaBackend final : public Backend {
                       Tensor& out) override;
   void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
                       Tensor& out) override;
+  RowsBlock rows_as_block(CsrView graph, NodeId first, std::int64_t count) override;
   void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
               Tensor& c) override;
   void matmul_at_b(const Tensor& a, const Tensor& g, double beta, Tensor& grad_w) override;
   void add_bias(const Tensor& bias, Tensor& x) override;
   void bias_gradient(const Tensor& grad, Tensor& grad_bias) override;
-  void relu_dropout(const Dropout& dropout, Tensor& x) override;
+  void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, Tensor& x) override;
   void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) override;
   void softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels, Tensor* gradient,
                              Tensor& totals) override;
   void end_step() override;
+  void embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) override;
+  void embed_backward(std::span<const std::int32_t> ids, const Tensor& grad_out, Tensor& grad_table) override;
+  void lstm_cell(Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden) override;
+  void lstm_cell_backward(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell,
+                          const Tensor& grad_hidden, Tensor& grad_cell, Tensor& grad_gates) override;
+  double clip_gradients(std::span<Tensor* const> gradients, double max_norm) override;
   void adam(std::span<const AdamParameter> parameters, const AdamOptions& options, std::int64_t step) override;
 
  private:

@@ -13,9 +13,18 @@ namespace {
 constexpr int kThreads = 256;
 static_assert(kThreads % kDropoutLanes == 0);
 
+/// A bias a column, or none.
+template <typename T>
+struct Bias {
+  const T* values;  ///< [cols], or null
+  std::int32_t cols;
+
+  __device__ T operator[](std::int64_t i) const { return values == nullptr ? T{0} : values[i % cols]; }
+};
+
 /// One thread a call of the generator: its 8 elements lie kDropoutLanes apart, so a warp reads whole lines.
 template <typename T>
-__global__ void relu_dropout_kernel(DropoutMask mask, T scale, std::int64_t count, T* x) {
+__global__ void relu_dropout_kernel(DropoutMask mask, T scale, Bias<T> bias, std::int64_t count, T* x) {
   const std::int64_t call = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const std::int64_t first = call / kDropoutLanes * kDropoutBlock + call % kDropoutLanes;
   if (first >= count) return;
@@ -28,16 +37,18 @@ __global__ void relu_dropout_kernel(DropoutMask mask, T scale, std::int64_t coun
     const std::int64_t i = first + draw * kDropoutLanes;
     if (i >= count) return;
     const std::uint32_t bits = draw % 2 == 0 ? words[draw / 2] & 0xffff : words[draw / 2] >> 16;
-    const T scaled = x[i] * scale;
+    const T scaled = (x[i] + bias[i]) * scale;
     const T positive = scaled <= T{0} ? T{0} : scaled;  // NaN stays NaN, so that a diverged run is seen
     x[i] = bits < mask.threshold ? T{0} : positive;
   }
 }
 
 template <typename T>
-__global__ void relu_kernel(std::int64_t count, T* x) {
+__global__ void relu_kernel(Bias<T> bias, std::int64_t count, T* x) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (i < count && x[i] <= T{0}) x[i] = T{0};
+  if (i >= count) return;
+  const T value = x[i] + bias[i];
+  x[i] = value <= T{0} ? T{0} : value;
 }
 
 template <typename T>
@@ -54,15 +65,17 @@ LaunchShape shape_for(const Context& context, std::int64_t num_threads) {
 
 }  // namespace
 
-void relu_dropout(const Context& context, const Dropout& dropout, Tensor& x) {
+void bias_relu_dropout(const Context& context, const Tensor* bias, const Dropout& dropout, Tensor& x) {
   with_scalar(x.scalar(), [&](auto zero) {
     using T = decltype(zero);
+    const Bias<T> column_bias{.values = bias == nullptr ? nullptr : bias->data<T>(),
+                              .cols = static_cast<std::int32_t>(x.cols())};
     if (dropout.rate == 0) {
-      return launch(&relu_kernel<T>, shape_for(context, x.size()), x.size(), x.data<T>());
+      return launch(&relu_kernel<T>, shape_for(context, x.size()), column_bias, x.size(), x.data<T>());
     }
     const std::int64_t num_calls = ceil_div(x.size(), kDropoutBlock) * kDropoutLanes;
     launch(&relu_dropout_kernel<T>, shape_for(context, num_calls), make_dropout_mask(dropout),
-           static_cast<T>(1 / (1 - dropout.rate)), x.size(), x.data<T>());
+           static_cast<T>(1 / (1 - dropout.rate)), column_bias, x.size(), x.data<T>());
   });
 }
 

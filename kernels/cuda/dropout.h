@@ -7,8 +7,8 @@
 
 namespace kith::cuda {
 
-/// See Backend::relu_dropout.
-void relu_dropout(const Context& context, const Dropout& dropout, Tensor& x);
+/// See Backend::bias_relu_dropout.
+void bias_relu_dropout(const Context& context, const Tensor* bias, const Dropout& dropout, Tensor& x);
 
 /// See Backend::relu_dropout_backward.
 void relu_dropout_backward(const Context& context, const Dropout& dropout, const Tensor& y, Tensor& grad);

@@ -1,6 +1,8 @@
 // Aggregation by cuSPARSE's SpMM: the rival of aggregate.h, and a choice of BackendOptions.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include <memory>
 #include <span>
 
@@ -10,7 +12,9 @@
 
 namespace kith::cuda {
 
-/// Keeps the library's handle, and for the last block the descriptor, buffer and preprocessing.
+/// Keeps the library's handle and its workspace. Descriptors are made for every call: they are host memory, and
+/// an address that was seen before may hold another block by now, so nothing is kept that depends on one. The
+/// algorithm for row-major values has no use for preprocessing that could be kept.
 class SparseProducts {
  public:
   explicit SparseProducts(cudaStream_t stream);

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "graph/types.h"
+#include "kernels/cuda/block_sum.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/training.h"
 #include "kernels/dispatch.h"
@@ -23,19 +24,6 @@ struct RowLoss {
   std::int32_t correct = 0;
   std::int32_t counted = 0;
 };
-
-/// Sums value over the threads of the block, in a fixed order, for thread 0. shared: [blockDim.x].
-__device__ double block_sum(double value, double* shared) {
-  shared[threadIdx.x] = value;
-  __syncthreads();
-  for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-    if (threadIdx.x < half) shared[threadIdx.x] += shared[threadIdx.x + half];
-    __syncthreads();
-  }
-  const double sum = shared[0];
-  __syncthreads();  // before the next sum overwrites it
-  return sum;
-}
 
 /// counted = labels that are a class. One block.
 __global__ void count_labels_kernel(const std::int32_t* labels, std::int64_t count, double* counted) {

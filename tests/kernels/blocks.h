@@ -36,4 +36,22 @@ inline Block random_block(std::int32_t num_destinations, std::int32_t num_source
   return block;
 }
 
+/// Several hubs beside each other and at both ends, short rows and empty ones, and a number of rows that fills
+/// no block of a device.
+inline Block block_with_hubs() {
+  std::mt19937_64 random(9);
+  Block block;
+  block.num_sources = 130;
+  for (int v = 0; v < 77; ++v) {
+    const bool is_hub = v == 0 || v == 33 || v == 34 || v == 76;
+    const std::uint64_t degree = is_hub ? 129 + random() % 900 : v % 5 == 0 ? 0 : random() % 130;
+    for (std::uint64_t i = 0; i < degree; ++i) {
+      block.sources.push_back(static_cast<std::int32_t>(random() % 130));
+      block.weights.push_back(static_cast<float>(random() % 64) / 32 - 1);
+    }
+    block.offsets.push_back(static_cast<std::int32_t>(block.sources.size()));
+  }
+  return block;
+}
+
 }  // namespace kith::test

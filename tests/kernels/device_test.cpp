@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <string_view>
+
 #include "graph/errors.h"
 #include "kernels/cpu/buffer_pool.h"
 #include "tests/kernels/on_device.h"
@@ -49,14 +52,23 @@ TEST(Devices, AlwaysIncludeTheCpu) {
   EXPECT_NO_THROW(make_backend("auto"));
 }
 
+TEST(Devices, IncludeCudaWhereTheEnvironmentSaysSo) {
+  const char* const required = std::getenv("KITH_REQUIRE_CUDA");
+  if (required == nullptr || std::string_view(required) != "1") GTEST_SKIP() << "KITH_REQUIRE_CUDA is not 1";
+  EXPECT_THAT(available_devices(), Contains("cuda"));
+}
+
 TEST(Devices, RefuseUnknownAndMissingOnes) {
   EXPECT_THROW(make_backend("tpu"), InvalidArgument);
   EXPECT_THROW(make_backend(""), InvalidArgument);
+  EXPECT_THROW(make_backend("cpu", {.allow_tf32 = true}), InvalidArgument);
+  EXPECT_THROW(make_backend("cpu", {.use_cusparse = true}), InvalidArgument);
+  if (num_cuda_devices() > 0) return;
   try {
     make_backend("cuda");
-    FAIL() << "no CUDA operations exist yet";
+    FAIL() << "there is no device";
   } catch (const DeviceError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("--device cuda: "));
+    EXPECT_THAT(error.what(), HasSubstr("--device cuda: no CUDA device ("));
   }
 }
 

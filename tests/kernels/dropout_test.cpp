@@ -116,6 +116,27 @@ TEST_P(DropoutTest, RefusesARateOutsideZeroToOne) {
   EXPECT_THROW(backend_->relu_dropout({.rate = -0.1}, x), InvalidArgument);
 }
 
+TEST_P(DropoutTest, AddsTheBiasFirst) {
+  for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
+    for (const double rate : {0.0, 0.5}) {
+      constexpr std::int64_t kRows = 301, kCols = 37;
+      const std::vector<double> x = random_values(kRows * kCols, 1);
+      const std::vector<double> bias = random_values(kCols, 2);
+      const Dropout dropout{.rate = rate, .seed = 3, .step = 4, .layer = 1};
+      Tensor expected = tensor(kRows, kCols, scalar, x);
+      backend_->add_bias(tensor(1, kCols, scalar, bias), expected);
+      backend_->relu_dropout(dropout, expected);
+      Tensor got = tensor(kRows, kCols, scalar, x);
+      const Tensor column_bias = tensor(1, kCols, scalar, bias);
+      backend_->bias_relu_dropout(&column_bias, dropout, got);
+      EXPECT_EQ(values(got), values(expected));
+    }
+  }
+  Tensor x = backend_->zeros(2, 3, Scalar::f32);
+  const Tensor narrow = backend_->zeros(1, 2, Scalar::f32);
+  EXPECT_THROW(backend_->bias_relu_dropout(&narrow, {}, x), InvalidArgument);
+}
+
 KITH_ON_EVERY_DEVICE(DropoutTest);
 
 }  // namespace

@@ -11,6 +11,7 @@ namespace kith {
 namespace {
 
 using test::Block;
+using test::DeviceBlock;
 using test::expect_close;
 using test::expect_gradient;
 using test::joined;
@@ -56,14 +57,16 @@ std::vector<double> naive_softmax_backward(const Block& block, const std::vector
 TEST_P(EdgeOps, SoftmaxOfATinyBlock) {
   // One edge gets everything; two equal scores share; scores that would overflow without the maximum.
   const Block block{.num_sources = 2, .offsets = {0, 1, 1, 3, 5}, .sources = {0, 0, 1, 0, 1}, .weights = {}};
+  const DeviceBlock device_block = on_device(block);
   const Tensor scores = tensor(5, 1, Scalar::f32, std::vector<double>{-3, 7, 7, 1000, -1000});
   Tensor out = backend_->empty(5, 1, Scalar::f32);
-  backend_->edge_softmax(block.view(), scores, out);
+  backend_->edge_softmax(device_block.view(), scores, out);
   EXPECT_EQ(values(out), (std::vector<double>{1, 0.5, 0.5, 1, 0}));
 }
 
 TEST_P(EdgeOps, SoftmaxAgreesWithALoopForwardsAndBackwards) {
   const Block block = random_block(60, 90, 500);
+  const DeviceBlock device_block = on_device(block);
   for (const std::int64_t heads : {1, 2, 4, 7, 64, 70}) {
     const std::vector<double> scores = random_values(block.num_edges() * heads, 1);
     const std::vector<double> g = random_values(block.num_edges() * heads, 2);
@@ -71,11 +74,12 @@ TEST_P(EdgeOps, SoftmaxAgreesWithALoopForwardsAndBackwards) {
     const std::vector<double> expected_grad = naive_softmax_backward(block, expected, g, heads);
     for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
       Tensor out = backend_->empty(block.num_edges(), heads, scalar);
-      backend_->edge_softmax(block.view(), tensor(block.num_edges(), heads, scalar, scores), out);
+      backend_->edge_softmax(device_block.view(), tensor(block.num_edges(), heads, scalar, scores), out);
       expect_close(values(out), expected, tolerance_of(scalar), concat(heads, " heads"));
       Tensor grad = backend_->empty(block.num_edges(), heads, scalar);
       backend_->fill(grad, 9);
-      backend_->edge_softmax_backward(block.view(), out, tensor(block.num_edges(), heads, scalar, g), grad);
+      backend_->edge_softmax_backward(device_block.view(), out, tensor(block.num_edges(), heads, scalar, g),
+                                      grad);
       expect_close(values(grad), expected_grad, tolerance_of(scalar), concat(heads, " heads"));
     }
   }
@@ -83,23 +87,26 @@ TEST_P(EdgeOps, SoftmaxAgreesWithALoopForwardsAndBackwards) {
 
 TEST_P(EdgeOps, SoftmaxGradientAgreesWithFiniteDifferences) {
   const Block block = random_block(6, 8, 5);
+  const DeviceBlock device_block = on_device(block);
   const std::int64_t heads = 3, num_edges = block.num_edges();
   const std::vector<double> scores = random_values(num_edges * heads, 1);
   const std::vector<double> direction = random_values(num_edges * heads, 2);
   const auto softmax = [&](const std::vector<double>& at) {
     Tensor out = backend_->empty(num_edges, heads, Scalar::f64);
-    backend_->edge_softmax(block.view(), tensor(num_edges, heads, Scalar::f64, at), out);
+    backend_->edge_softmax(device_block.view(), tensor(num_edges, heads, Scalar::f64, at), out);
     return out;
   };
   Tensor grad = backend_->empty(num_edges, heads, Scalar::f64);
-  backend_->edge_softmax_backward(block.view(), softmax(scores),
+  backend_->edge_softmax_backward(device_block.view(), softmax(scores),
                                   tensor(num_edges, heads, Scalar::f64, direction), grad);
   expect_gradient(scores, direction, values(grad), [&](const auto& at) { return values(softmax(at)); });
 }
 
 TEST_P(EdgeOps, DotsAgreeWithALoop) {
   const Block block = random_block(60, 90, 500);
-  for (const auto& [heads, columns] : {std::pair{1, 1}, {1, 100}, {4, 8}, {3, 21}, {8, 16}}) {
+  const DeviceBlock device_block = on_device(block);
+  for (const auto& [heads, columns] :
+       {std::pair{1, 1}, {1, 100}, {1, 301}, {4, 8}, {3, 21}, {8, 16}, {40, 2}}) {
     const std::int64_t dim = heads * columns;
     const std::vector<double> x = random_values(block.num_sources * dim, 1);
     const std::vector<double> y = random_values(block.num_destinations() * dim, 2);
@@ -113,7 +120,7 @@ TEST_P(EdgeOps, DotsAgreeWithALoop) {
     }
     for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
       Tensor out = backend_->empty(block.num_edges(), heads, scalar);
-      backend_->edge_dot(block.view(), tensor(block.num_sources, dim, scalar, x),
+      backend_->edge_dot(device_block.view(), tensor(block.num_sources, dim, scalar, x),
                          tensor(block.num_destinations(), dim, scalar, y), out);
       expect_close(values(out), expected, tolerance_of(scalar), concat(heads, " heads of ", columns));
     }
@@ -155,14 +162,16 @@ std::vector<double> naive_scores_backward(const Block& block, const std::vector<
 TEST_P(EdgeOps, ScoresOfATinyBlock) {
   // 1 + 2, and -4 + 2 with the slope; destination 1 hears from nobody.
   const Block block{.num_sources = 3, .offsets = {0, 2, 2}, .sources = {2, 0}, .weights = {}};
+  const DeviceBlock device_block = on_device(block);
   const Tensor at_source = tensor(3, 1, Scalar::f64, std::vector<double>{-4, 9, 1});
   const Tensor at_destination = tensor(2, 1, Scalar::f64, std::vector<double>{2, 8});
   Tensor out = backend_->empty(2, 1, Scalar::f64);
-  backend_->edge_scores(block.view(), at_source, at_destination, 0.25, out);
+  backend_->edge_scores(device_block.view(), at_source, at_destination, 0.25, out);
   EXPECT_EQ(values(out), (std::vector<double>{3, -0.5}));
   Tensor grad_source = backend_->empty(3, 1, Scalar::f64),
          grad_destination = backend_->empty(2, 1, Scalar::f64);
-  backend_->edge_scores_backward(block.view(), 0.25, out, tensor(2, 1, Scalar::f64, std::vector<double>{10, 4}),
+  backend_->edge_scores_backward(device_block.view(), 0.25, out,
+                                 tensor(2, 1, Scalar::f64, std::vector<double>{10, 4}),
                                  {.at_source = &grad_source, .at_destination = &grad_destination});
   EXPECT_EQ(values(grad_source), (std::vector<double>{1, 0, 10}));
   EXPECT_EQ(values(grad_destination), (std::vector<double>{11, 0}));
@@ -170,6 +179,7 @@ TEST_P(EdgeOps, ScoresOfATinyBlock) {
 
 TEST_P(EdgeOps, ScoresAgreeWithALoopForwardsAndBackwards) {
   const Block block = random_block(60, 90, 500);
+  const DeviceBlock device_block = on_device(block);
   for (const std::int64_t heads : {1, 2, 4, 7, 70}) {
     // More rows than needed: the operations take a prefix, as the destinations are one of the sources.
     const std::vector<double> at_source = random_values((block.num_sources + 2) * heads, 1);
@@ -179,14 +189,15 @@ TEST_P(EdgeOps, ScoresAgreeWithALoopForwardsAndBackwards) {
     const std::vector<double> expected_grad = naive_scores_backward(block, expected, g, heads);
     for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
       Tensor out = backend_->empty(block.num_edges(), heads, scalar);
-      backend_->edge_scores(block.view(), tensor(block.num_sources + 2, heads, scalar, at_source),
+      backend_->edge_scores(device_block.view(), tensor(block.num_sources + 2, heads, scalar, at_source),
                             tensor(block.num_destinations() + 3, heads, scalar, at_destination), kSlope, out);
       expect_close(values(out), expected, tolerance_of(scalar), concat(heads, " heads"));
       Tensor grad_source = backend_->empty(block.num_sources, heads, scalar);
       Tensor grad_destination = backend_->empty(block.num_destinations(), heads, scalar);
       backend_->fill(grad_source, 9);
       backend_->fill(grad_destination, 9);
-      backend_->edge_scores_backward(block.view(), kSlope, out, tensor(block.num_edges(), heads, scalar, g),
+      backend_->edge_scores_backward(device_block.view(), kSlope, out,
+                                     tensor(block.num_edges(), heads, scalar, g),
                                      {.at_source = &grad_source, .at_destination = &grad_destination});
       expect_close(joined({values(grad_source), values(grad_destination)}), expected_grad, tolerance_of(scalar),
                    concat(heads, " heads"));
@@ -196,6 +207,7 @@ TEST_P(EdgeOps, ScoresAgreeWithALoopForwardsAndBackwards) {
 
 TEST_P(EdgeOps, ScoresGradientAgreesWithFiniteDifferences) {
   const Block block = random_block(6, 8, 5);
+  const DeviceBlock device_block = on_device(block);
   const std::int64_t heads = 3, num_edges = block.num_edges();
   const std::int64_t num_sources = block.num_sources, num_destinations = block.num_destinations();
   const std::vector<double> ends = random_values((num_sources + num_destinations) * heads, 1);
@@ -203,79 +215,117 @@ TEST_P(EdgeOps, ScoresGradientAgreesWithFiniteDifferences) {
   const auto scores_of = [&](const std::vector<double>& at) {
     const std::span all(at);
     Tensor out = backend_->empty(num_edges, heads, Scalar::f64);
-    backend_->edge_scores(block.view(), tensor(num_sources, heads, Scalar::f64, all.first(num_sources * heads)),
-                          tensor(num_destinations, heads, Scalar::f64, all.subspan(num_sources * heads)),
-                          kSlope, out);
+    backend_->edge_scores(
+        device_block.view(), tensor(num_sources, heads, Scalar::f64, all.first(num_sources * heads)),
+        tensor(num_destinations, heads, Scalar::f64, all.subspan(num_sources * heads)), kSlope, out);
     return out;
   };
   Tensor grad_source = backend_->empty(num_sources, heads, Scalar::f64);
   Tensor grad_destination = backend_->empty(num_destinations, heads, Scalar::f64);
-  backend_->edge_scores_backward(block.view(), kSlope, scores_of(ends),
+  backend_->edge_scores_backward(device_block.view(), kSlope, scores_of(ends),
                                  tensor(num_edges, heads, Scalar::f64, direction),
                                  {.at_source = &grad_source, .at_destination = &grad_destination});
   expect_gradient(ends, direction, joined({values(grad_source), values(grad_destination)}),
                   [&](const auto& at) { return values(scores_of(at)); });
 }
 
+TEST_P(EdgeOps, SoftmaxOfLongRowsAgreesWithALoop) {
+  // All rows are long, the last ones are hubs of several hundred edges; no number of heads fills a warp but 32.
+  Block block;
+  block.num_sources = 50;
+  for (int v = 0; v < 9; ++v) {
+    const int degree = v < 5 ? 20 * v : 100 * v + 3;
+    for (int i = 0; i < degree; ++i) block.sources.push_back((v * 7 + i * 3) % 50);
+    block.offsets.push_back(static_cast<std::int32_t>(block.sources.size()));
+  }
+  const DeviceBlock device_block = on_device(block);
+  for (const std::int64_t heads : {1, 3, 32, 33}) {
+    const std::vector<double> scores = random_values(block.num_edges() * heads, 1);
+    const std::vector<double> g = random_values(block.num_edges() * heads, 2);
+    const std::vector<double> expected = naive_softmax(block, scores, heads);
+    Tensor out = backend_->empty(block.num_edges(), heads, Scalar::f32);
+    backend_->edge_softmax(device_block.view(), tensor(block.num_edges(), heads, Scalar::f32, scores), out);
+    expect_close(values(out), expected, 2e-5, concat(heads, " heads"));
+    Tensor grad = backend_->empty(block.num_edges(), heads, Scalar::f32);
+    backend_->edge_softmax_backward(device_block.view(), out, tensor(block.num_edges(), heads, Scalar::f32, g),
+                                    grad);
+    expect_close(values(grad), naive_softmax_backward(block, expected, g, heads), 2e-5,
+                 concat(heads, " heads"));
+  }
+}
+
+TEST_P(EdgeOps, SoftmaxKeepsANan) {
+  const Block block{.num_sources = 1, .offsets = {0, 2, 3}, .sources = {0, 0, 0}, .weights = {}};
+  const DeviceBlock device_block = on_device(block);
+  Tensor out = backend_->empty(3, 1, Scalar::f32);
+  backend_->edge_softmax(device_block.view(),
+                         tensor(3, 1, Scalar::f32, std::vector<double>{1, std::nan(""), 4}), out);
+  EXPECT_TRUE(std::isnan(values(out)[0]) && std::isnan(values(out)[1]));
+  EXPECT_EQ(values(out)[2], 1);
+}
+
 TEST_P(EdgeOps, AcceptBlocksWithoutRowsOrEdges) {
   for (const std::vector<std::int32_t>& offsets : {std::vector<std::int32_t>{0}, {0, 0, 0}}) {
     const Block block{.num_sources = 2, .offsets = offsets, .sources = {}, .weights = {}};
+    const DeviceBlock device_block = on_device(block);
     Tensor none = backend_->empty(0, 4, Scalar::f32);
-    backend_->edge_softmax(block.view(), none, none);
+    backend_->edge_softmax(device_block.view(), none, none);
     Tensor grad = backend_->empty(0, 4, Scalar::f32);
-    backend_->edge_softmax_backward(block.view(), none, none, grad);
+    backend_->edge_softmax_backward(device_block.view(), none, none, grad);
     const Tensor y = backend_->zeros(block.num_destinations(), 8, Scalar::f32);
-    backend_->edge_dot(block.view(), backend_->zeros(2, 8, Scalar::f32), y, grad);
+    backend_->edge_dot(device_block.view(), backend_->zeros(2, 8, Scalar::f32), y, grad);
     Tensor at_source = backend_->empty(2, 4, Scalar::f32);
     Tensor at_destination = backend_->empty(block.num_destinations(), 4, Scalar::f32);
-    backend_->edge_scores_backward(block.view(), kSlope, none, none,
+    backend_->edge_scores_backward(device_block.view(), kSlope, none, none,
                                    {.at_source = &at_source, .at_destination = &at_destination});
     EXPECT_EQ(values(at_source), std::vector<double>(8));
     EXPECT_EQ(values(at_destination), std::vector<double>(static_cast<std::size_t>(at_destination.size())));
-    backend_->edge_scores(block.view(), at_source, at_destination, kSlope, none);
+    backend_->edge_scores(device_block.view(), at_source, at_destination, kSlope, none);
   }
 }
 
 TEST_P(EdgeOps, GiveTheSameBitsForAnyNumberOfThreads) {
   const Block block = random_block(30'000, 40'000, 20'000);
+  const DeviceBlock device_block = on_device(block);
   const std::int64_t num_edges = block.num_edges();
   const Tensor scores = tensor(num_edges, 4, Scalar::f32, random_values(num_edges * 4, 1));
   const Tensor g = tensor(num_edges, 4, Scalar::f32, random_values(num_edges * 4, 2));
   expect_same_bits_for_any_threads([&] {
     Tensor out = backend_->empty(num_edges, 4, Scalar::f32);
     Tensor grad = backend_->empty(num_edges, 4, Scalar::f32);
-    backend_->edge_softmax(block.view(), scores, out);
-    backend_->edge_softmax_backward(block.view(), out, g, grad);
+    backend_->edge_softmax(device_block.view(), scores, out);
+    backend_->edge_softmax_backward(device_block.view(), out, g, grad);
     Tensor at_source = backend_->empty(block.num_sources, 4, Scalar::f32);
     Tensor at_destination = backend_->empty(block.num_destinations(), 4, Scalar::f32);
-    backend_->edge_scores_backward(block.view(), kSlope, scores, grad,
+    backend_->edge_scores_backward(device_block.view(), kSlope, scores, grad,
                                    {.at_source = &at_source, .at_destination = &at_destination});
-    backend_->edge_scores(block.view(), at_source, at_destination, kSlope, out);
+    backend_->edge_scores(device_block.view(), at_source, at_destination, kSlope, out);
     return joined({values(out), values(grad), values(at_source), values(at_destination)});
   });
 }
 
 TEST_P(EdgeOps, RefuseShapesThatDoNotFit) {
   const Block block{.num_sources = 2, .offsets = {0, 1}, .sources = {1}, .weights = {}};
+  const DeviceBlock device_block = on_device(block);
   Tensor one = backend_->zeros(1, 2, Scalar::f32);
   Tensor two = backend_->zeros(2, 2, Scalar::f32);
   Tensor narrow = backend_->zeros(1, 1, Scalar::f32);
   Tensor wide_scalar = backend_->zeros(1, 2, Scalar::f64);
-  EXPECT_THROW(backend_->edge_softmax(block.view(), two, two), InvalidArgument);
-  EXPECT_THROW(backend_->edge_softmax(block.view(), one, narrow), InvalidArgument);
-  EXPECT_THROW(backend_->edge_softmax(block.view(), one, wide_scalar), InvalidArgument);
-  EXPECT_THROW(backend_->edge_softmax_backward(block.view(), one, narrow, one), InvalidArgument);
-  EXPECT_THROW(backend_->edge_softmax_backward(block.view(), one, one, two), InvalidArgument);
-  EXPECT_THROW(backend_->edge_dot(block.view(), one, one, narrow), InvalidArgument);
-  EXPECT_THROW(backend_->edge_dot(block.view(), two, narrow, narrow), InvalidArgument);
-  EXPECT_NO_THROW(backend_->edge_scores(block.view(), two, one, kSlope, one));
-  EXPECT_THROW(backend_->edge_scores(block.view(), one, one, kSlope, one), InvalidArgument);
-  EXPECT_THROW(backend_->edge_scores(block.view(), two, narrow, kSlope, one), InvalidArgument);
-  EXPECT_THROW(backend_->edge_scores(block.view(), two, wide_scalar, kSlope, one), InvalidArgument);
-  EXPECT_THROW(backend_->edge_scores(block.view(), two, one, kSlope, two), InvalidArgument);
-  EXPECT_THROW(backend_->edge_scores(block.view(), two, one, 0, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax(device_block.view(), two, two), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax(device_block.view(), one, narrow), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax(device_block.view(), one, wide_scalar), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax_backward(device_block.view(), one, narrow, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_softmax_backward(device_block.view(), one, one, two), InvalidArgument);
+  EXPECT_THROW(backend_->edge_dot(device_block.view(), one, one, narrow), InvalidArgument);
+  EXPECT_THROW(backend_->edge_dot(device_block.view(), two, narrow, narrow), InvalidArgument);
+  EXPECT_NO_THROW(backend_->edge_scores(device_block.view(), two, one, kSlope, one));
+  EXPECT_THROW(backend_->edge_scores(device_block.view(), one, one, kSlope, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_scores(device_block.view(), two, narrow, kSlope, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_scores(device_block.view(), two, wide_scalar, kSlope, one), InvalidArgument);
+  EXPECT_THROW(backend_->edge_scores(device_block.view(), two, one, kSlope, two), InvalidArgument);
+  EXPECT_THROW(backend_->edge_scores(device_block.view(), two, one, 0, one), InvalidArgument);
   const auto backward = [&](const Tensor& scores, const Tensor& grad, Tensor& source, Tensor& destination) {
-    backend_->edge_scores_backward(block.view(), kSlope, scores, grad,
+    backend_->edge_scores_backward(device_block.view(), kSlope, scores, grad,
                                    {.at_source = &source, .at_destination = &destination});
   };
   EXPECT_NO_THROW(backward(one, one, two, one));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -15,8 +16,57 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "tests/kernels/blocks.h"
 
 namespace kith::test {
+
+/// A block where the operations of `backend` can read it. `block` must outlive it: the CPU reads in place.
+class DeviceBlock {
+ public:
+  DeviceBlock(Backend& backend, const Block& block)
+      : num_sources_(block.num_sources),
+        arrays_(backend.to_device(std::span<const std::int32_t>(block.offsets),
+                                  std::span<const std::int32_t>(block.sources),
+                                  std::span<const float>(block.weights))) {
+    backend.wait_for(arrays_);
+  }
+
+  BlockCsrView view() const {
+    return {num_sources_, arrays_.get<std::int32_t>(0), arrays_.get<std::int32_t>(1)};
+  }
+  std::span<const float> weights(bool is_weighted = true) const {
+    return is_weighted ? arrays_.get<float>(2) : std::span<const float>();
+  }
+
+ private:
+  std::int32_t num_sources_;
+  DeviceArrays arrays_;
+};
+
+/// Integers that an operation writes and another one reads, as the bits of an f32 tensor: so they can be filled
+/// and downloaded like one.
+class DeviceInts {
+ public:
+  DeviceInts(Backend& backend, std::int64_t count)
+      : backend_(backend), bits_(backend.empty(1, count, Scalar::f32)) {
+    backend.fill(bits_, 77);
+  }
+
+  operator std::span<std::int32_t>() { return bits_.values<std::int32_t>(); }
+  operator std::span<const std::int32_t>() const { return bits_.values<std::int32_t>(); }
+  std::vector<std::int32_t> values() const {
+    std::vector<double> numbers(static_cast<std::size_t>(bits_.size()));
+    backend_.download(bits_, numbers);
+    std::vector<std::int32_t> result;
+    for (const double number : numbers)
+      result.push_back(std::bit_cast<std::int32_t>(static_cast<float>(number)));
+    return result;
+  }
+
+ private:
+  Backend& backend_;
+  Tensor bits_;
+};
 
 /// A backend of the device that the parameter names, and short ways to move values.
 class OnDevice : public ::testing::TestWithParam<std::string> {
@@ -25,6 +75,16 @@ class OnDevice : public ::testing::TestWithParam<std::string> {
     Tensor x = backend_->empty(rows, cols, scalar);
     backend_->upload(values, x);
     return x;
+  }
+
+  DeviceBlock on_device(const Block& block) { return DeviceBlock(*backend_, block); }
+
+  /// Arrays where the operations can read them. They must outlive the result.
+  template <typename... Ts>
+  DeviceArrays to_device(const std::vector<Ts>&... arrays) {
+    DeviceArrays there = backend_->to_device(std::span<const Ts>(arrays)...);
+    backend_->wait_for(there);
+    return there;
   }
 
   std::vector<double> values(const Tensor& x) {

@@ -24,16 +24,18 @@ struct Graph {
 
 TEST_P(RowsAsBlock, AggregateAsTheRowsOfTheGraphDo) {
   const Graph graph;
+  const DeviceArrays arrays = to_device(graph.offsets, graph.neighbors);
+  const CsrView view{arrays.get<EdgeOffset>(0), arrays.get<NodeId>(1)};
   const Tensor x = tensor(5, 3, Scalar::f32, random_values(15, 1));
   for (NodeId first = 0; first <= 5; ++first) {
     for (std::int64_t count = 0; first + count <= 5; ++count) {
-      const RowsBlock rows = backend_->rows_as_block(graph.view(), first, count);
+      const RowsBlock rows = backend_->rows_as_block(view, first, count);
       ASSERT_EQ(rows.block.num_sources, 5);
       ASSERT_EQ(rows.block.num_destinations(), count);
       ASSERT_EQ(rows.block.num_edges(), graph.offsets[first + count] - graph.offsets[first]);
       Tensor out = backend_->empty(count, 3, Scalar::f32), expected = backend_->empty(count, 3, Scalar::f32);
       backend_->aggregate(rows.block, {}, x, out);
-      backend_->aggregate_rows(graph.view(), {}, first, x, expected);
+      backend_->aggregate_rows(view, {}, first, x, expected);
       EXPECT_EQ(values(out), values(expected)) << first << " + " << count;
     }
   }
@@ -50,7 +52,8 @@ TEST_P(RowsAsBlock, RefuseRowsThatAreNotThere) {
 TEST_P(RowsAsBlock, RefuseMoreEdgesThanABlockCanNumber) {
   // Bounds alone: the neighbours of such a row would fill 8 GiB.
   const std::vector<EdgeOffset> offsets{0, std::int64_t{std::numeric_limits<std::int32_t>::max()} + 1};
-  EXPECT_THROW(backend_->rows_as_block({offsets, {}}, 0, 1), InvalidArgument);
+  const DeviceArrays arrays = to_device(offsets);
+  EXPECT_THROW(backend_->rows_as_block({arrays.get<EdgeOffset>(0), {}}, 0, 1), InvalidArgument);
 }
 
 KITH_ON_EVERY_DEVICE(RowsAsBlock);

@@ -404,3 +404,20 @@ def test_train_refuses_a_report_that_cannot_be_written(kith, small):
     assert result.returncode == BAD_INPUT
     assert "no_folder" in result.stderr.splitlines()[-1]
     assert kith.names() == [small.name]
+
+
+def test_a_machine_without_a_gpu_says_so(kith, small):
+    if "cuda" in kith_devices():
+        pytest.skip("this machine has a CUDA device")
+    kith.fails(ENVIRONMENT, "train", small, "--device", "cuda", says="--device cuda: no CUDA device (")
+
+
+@pytest.mark.parametrize("option", ["--tf32", "--cusparse"])
+def test_what_only_a_gpu_has_is_refused_on_the_cpu(kith, small, option):
+    kith.fails(BAD_INPUT, "train", small, "--device", "cpu", option, says=f"{option}: expected --device cuda")
+
+
+def kith_devices():
+    import kith as package
+
+    return package.available_devices()

@@ -3,12 +3,13 @@
 //
 // To write it anew, after a change of the random numbers that CHANGELOG.md has to announce:
 //   KITH_WRITE_GOLDEN=1 build/release/tests/sampler_tests --gtest_filter='GoldenBatches.*'
+#include "tests/sampler/golden_batches.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <fstream>
 #include <iomanip>
-#include <numeric>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -23,39 +24,6 @@ constexpr const char* kHeader =
     "# Batches of tests/sampler/golden_batches_test.cpp, which says how to write this file anew.\n"
     "# Graphs and communities are those of tests/sampler/random_graphs.h. Weights have nine digits: f32 "
     "exactly.\n";
-
-struct Golden {
-  const char* name;
-  SamplerOptions options;
-  std::uint64_t graph_seed = 1;  ///< of messy_graph; communities of 20 nodes
-  std::vector<NodeId> roots = {33, 121, 199};
-  std::int32_t epoch = 3;
-  std::int64_t batch_index = 9;
-};
-
-std::vector<Golden> golden_batches() {
-  constexpr auto kLabor = SamplerKind::labor;
-  return {
-      {"uniform", {.fanouts = {4, 3, 2}, .p_intra = 0.5, .seed = 7}},
-      {"biased", {.fanouts = {4, 3, 2}, .p_intra = 0.9, .seed = 7}, 2},
-      {"biased, other epoch and batch",
-       {.fanouts = {4, 3}, .p_intra = 0.9, .seed = 7},
-       2,
-       {33, 121},
-       16777215,
-       4294967295},
-      {"a seed of 64 bits", {.fanouts = {4, 3}, .p_intra = 0.7, .seed = 0xfedcba9876543210}, 2, {5, 33}},
-      {"inside, keep", {.fanouts = {4, 3}, .p_intra = 1, .seed = 7}, 3},
-      {"inside, drop", {.fanouts = {4, 3}, .p_intra = 1, .no_intra = NoIntra::drop, .seed = 7}, 3},
-      {"with replacement", {.fanouts = {4, 3}, .p_intra = 0.8, .with_replacement = true, .seed = 7}},
-      {"unbiased", {.fanouts = {4, 1}, .p_intra = 0.9, .is_unbiased = true, .seed = 7}},
-      {"unbiased, inside", {.fanouts = {4, 2}, .p_intra = 1, .is_unbiased = true, .seed = 7}},
-      {"labor", {.kind = kLabor, .fanouts = {4, 3}, .p_intra = 0.5, .seed = 7}, 1, {33, 34, 37, 121}},
-      {"labor, biased", {.kind = kLabor, .fanouts = {4, 3}, .p_intra = 0.9, .seed = 7}, 2, {33, 34, 37, 121}},
-      {"full", {.kind = SamplerKind::full, .fanouts = {1, 1}, .seed = 7}, 1, {33}},
-      {"cluster", {.kind = SamplerKind::cluster, .fanouts = {1, 1}, .seed = 7}, 1, {33, 199}},
-  };
-}
 
 template <typename T>
 void write(std::ostream& out, const char* name, const std::vector<T>& values) {
@@ -79,7 +47,7 @@ std::string golden_text() {
   std::ostringstream out;
   out << kHeader << std::setprecision(9);
   const Communities communities = test::equal_communities(200, 20);
-  for (Golden golden : golden_batches()) {
+  for (test::Golden golden : test::golden_batches()) {
     golden.options.keep_edges = true;
     const CsrGraph graph = test::messy_graph(golden.graph_seed);
     const Sampler sampler(graph.view(), communities, golden.options);

@@ -12,6 +12,7 @@
 #include "sampler/neighbor_sampler.h"
 #include "tests/support/learnable.h"
 #include "tests/train/naive_inference.h"
+#include "tests/train/one_batch.h"
 #include "train/adam.h"
 #include "train/device_batch.h"
 #include "train/device_data.h"
@@ -26,44 +27,7 @@ const std::map<ModelKind, double> kGolden = {{ModelKind::sage, 1.080122152226476
                                              {ModelKind::gat, 1.1590181514687827},
                                              {ModelKind::gin, 0.6789894582897309}};
 
-/// One sampled batch of a small dataset, ready for a model.
-struct Fixture {
-  Dataset dataset = test::learnable_dataset();
-  std::vector<NodeId> input_nodes;
-  BatchAdjacency adjacency;
-  std::vector<std::int32_t> labels;
-
-  explicit Fixture(ModelKind kind, std::int32_t num_layers = 2, bool is_unbiased = false) {
-    const NeighborSampler sampler(
-        dataset.graph.view(), dataset.levels[0],
-        {.fanouts = std::vector<std::int32_t>(num_layers, 3), .p_intra = 0.7, .is_unbiased = is_unbiased});
-    const std::vector<NodeId> roots = {3, 50, 51, 200, 399};
-    MiniBatch batch = sampler.sample(roots, 0, 0);
-    input_nodes = batch.input_nodes;
-    adjacency = make_adjacency(kind, batch, dataset.graph.view());
-    for (const NodeId root : roots) labels.push_back(dataset.labels.of_node[root]);
-    labels[1] = kNoLabel;
-  }
-
-  /// The batch on `backend`'s device; refers to the fixture.
-  DeviceBatch batch(Backend& backend) const {
-    DeviceBatch result = to_device(backend, adjacency, dataset.features.view(), input_nodes, labels);
-    backend.wait_for(result.arrays);
-    return result;
-  }
-
-  ModelOptions options(ModelKind kind, std::int32_t num_layers, Scalar scalar) const {
-    return {.kind = kind,
-            .in_channels = 8,
-            .hidden_channels = kind == ModelKind::gat ? 6 : 5,
-            .out_channels = 4,
-            .num_layers = num_layers,
-            .heads = kind == ModelKind::gat ? 2 : 1,
-            .dropout = 0.3,
-            .scalar = scalar,
-            .seed = 7};
-  }
-};
+using Fixture = test::OneBatch;
 
 double mean_loss(Model& model, Backend& backend, const Fixture& f) {
   const DeviceBatch batch = f.batch(backend);

@@ -67,16 +67,15 @@ class GatLayer final : public Layer {
       kept.dropped = backend_.clone(kept.weights);
       backend_.relu_dropout(kept.dropout, kept.dropped);  // weights are not negative: relu does nothing
     }
-    Tensor out = backend_.empty(block.block.num_destinations(), bias().value.cols(), scalar_);
+    Tensor out = backend_.empty(block.block.num_destinations(), bias().cols(), scalar_);
     combine(block.block, kept.used_weights(), kept.projected, out);
-    backend_.add_bias(bias().value, out);
     return out;
   }
 
   Tensor backward(const WeightedBlock& block, const LayerInput& input, const LayerContext& context,
                   const Tensor& grad_output) override {
     const AttentionContext& kept = context.attention;
-    backend_.bias_gradient(grad_output, bias().gradient);
+    backend_.bias_gradient(grad_output, parameters_[3].gradient);
     Tensor grad_heads;
     if (!head_mean_.empty()) {
       grad_heads = backend_.empty(grad_output.rows(), weight().value.cols(), scalar_);
@@ -103,7 +102,7 @@ class GatLayer final : public Layer {
     const Tensor projected = project(backend_, input, weight().value, num_nodes);
     const Tensor at_source = dot_with(at_source_weight(), projected, num_nodes);
     const Tensor at_destination = dot_with(at_destination_weight(), projected, num_nodes);
-    Tensor out = backend_.empty(num_nodes, bias().value.cols(), scalar_);
+    Tensor out = backend_.empty(num_nodes, bias().cols(), scalar_);
     const std::int64_t mean_degree = graph.num_edges() / std::max<std::int64_t>(num_nodes, 1) + 1;
     const std::int64_t chunk_rows = std::clamp<std::int64_t>(kChunkEdges / mean_degree, 1, kChunkRows);
     for (std::int64_t first = 0; first < num_nodes; first += chunk_rows) {
@@ -117,17 +116,16 @@ class GatLayer final : public Layer {
       Tensor out_rows = out.view_rows(first, count);
       combine(rows.block, weights, projected, out_rows);
     }
-    backend_.add_bias(bias().value, out);
     return out;
   }
 
+  const Tensor& bias() const override { return parameters_[3].value; }
   std::span<Parameter> parameters() override { return parameters_; }
 
  private:
   Parameter& weight() { return parameters_[0]; }
   Parameter& at_source_weight() { return parameters_[1]; }
   Parameter& at_destination_weight() { return parameters_[2]; }
-  Parameter& bias() { return parameters_[3]; }
   std::int64_t heads() const { return parameters_[1].value.rows(); }
 
   static const Tensor& input_of(const LayerInput& input, const AttentionContext& kept) {

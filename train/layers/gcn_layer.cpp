@@ -23,14 +23,13 @@ class GcnLayer final : public Layer {
     context.aggregated = aggregate_input(backend_, block, input, scalar_);
     Tensor out = backend_.empty(block.block.num_destinations(), weight().value.cols(), scalar_);
     backend_.matmul(context.aggregated, false, weight().value, false, 0, out);
-    backend_.add_bias(bias().value, out);
     return out;
   }
 
   Tensor backward(const WeightedBlock& block, const LayerInput& input, const LayerContext& context,
                   const Tensor& grad_output) override {
     backend_.matmul_at_b(context.aggregated, grad_output, 0, weight().gradient);
-    backend_.bias_gradient(grad_output, bias().gradient);
+    backend_.bias_gradient(grad_output, parameters_[1].gradient);
     if (!input.hidden) return Tensor();
     Tensor grad_aggregated = backend_.empty(grad_output.rows(), input.dim(), scalar_);
     backend_.matmul(grad_output, false, weight().value, true, 0, grad_aggregated);
@@ -41,15 +40,14 @@ class GcnLayer final : public Layer {
 
   Tensor infer(CsrView graph, std::span<const float> edge_weights, const LayerInput& input) override {
     Tensor out = infer_aggregated(backend_, graph, edge_weights, input, weight().value);
-    backend_.add_bias(bias().value, out);
     return out;
   }
 
+  const Tensor& bias() const override { return parameters_[1].value; }
   std::span<Parameter> parameters() override { return parameters_; }
 
  private:
   Parameter& weight() { return parameters_[0]; }
-  Parameter& bias() { return parameters_[1]; }
 
   Backend& backend_;
   Scalar scalar_;

@@ -53,6 +53,7 @@ class GinLayer final : public Layer {
     return finish(hidden);
   }
 
+  const Tensor& bias() const override { return parameters_[3].value; }
   std::span<Parameter> parameters() override { return parameters_; }
 
  private:
@@ -61,13 +62,11 @@ class GinLayer final : public Layer {
   Parameter& second_weight() { return parameters_[2]; }
   Parameter& second_bias() { return parameters_[3]; }
 
-  /// hidden = relu(hidden + b_1), and returns hidden W_2 + b_2.
+  /// hidden = relu(hidden + b_1), and returns hidden W_2.
   Tensor finish(Tensor& hidden) {
-    backend_.add_bias(first_bias().value, hidden);
-    backend_.relu_dropout({}, hidden);
+    backend_.bias_relu_dropout(&first_bias().value, {}, hidden);
     Tensor out = backend_.empty(hidden.rows(), hidden.cols(), scalar_);
     backend_.matmul(hidden, false, second_weight().value, false, 0, out);
-    backend_.add_bias(second_bias().value, out);
     return out;
   }
 

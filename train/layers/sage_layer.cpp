@@ -32,7 +32,6 @@ class SageLayer final : public Layer {
     Tensor out = backend_.empty(num_destinations, neighbor_weight().value.cols(), scalar_);
     backend_.matmul(context.aggregated, false, neighbor_weight().value, false, 0, out);
     backend_.matmul(self_rows(input, context), false, self_weight().value, false, 1, out);
-    backend_.add_bias(bias().value, out);
     return out;
   }
 
@@ -40,7 +39,7 @@ class SageLayer final : public Layer {
                   const Tensor& grad_output) override {
     backend_.matmul_at_b(context.aggregated, grad_output, 0, neighbor_weight().gradient);
     backend_.matmul_at_b(self_rows(input, context), grad_output, 0, self_weight().gradient);
-    backend_.bias_gradient(grad_output, bias().gradient);
+    backend_.bias_gradient(grad_output, parameters_[1].gradient);
     if (!input.hidden) return Tensor();
     Tensor grad_input = backend_.zeros(block.block.num_sources, input.dim(), scalar_);
     Tensor grad_self = grad_input.view_rows(0, grad_output.rows());
@@ -58,15 +57,14 @@ class SageLayer final : public Layer {
       const Tensor self = input_rows(backend_, input, first, out_rows.rows(), scalar_);
       backend_.matmul(self, false, self_weight().value, false, 1, out_rows);
     }
-    backend_.add_bias(bias().value, out);
     return out;
   }
 
+  const Tensor& bias() const override { return parameters_[1].value; }
   std::span<Parameter> parameters() override { return parameters_; }
 
  private:
   Parameter& neighbor_weight() { return parameters_[0]; }
-  Parameter& bias() { return parameters_[1]; }
   Parameter& self_weight() { return parameters_[2]; }
 
   /// The destinations are a prefix of the sources, and matmul uses just the rows it needs.

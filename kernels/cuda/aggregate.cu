@@ -1,0 +1,386 @@
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <algorithm>
+#include <type_traits>
+
+#include "kernels/cuda/aggregate.h"
+#include "kernels/cuda/columns.cuh"
+#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/rows.cuh"
+#include "kernels/cuda/tiling.h"
+#include "kernels/cuda/transpose.h"
+#include "kernels/dispatch.h"
+
+namespace kith::cuda {
+namespace {
+
+constexpr int kUnroll = 4;  // source rows that a lane has under way
+
+/// Vectors are for the type that trains; double only checks gradients.
+template <typename Sum, typename Source>
+inline constexpr int kWidest = std::is_same_v<Sum, double> ? 1 : static_cast<int>(16 / sizeof(Source));
+
+/// A weight for each edge, or 1.
+template <typename Weight>
+struct EdgeWeights {
+  static constexpr bool kIsPerHead = false;
+  const Weight* values;  ///< [num_edges], or null
+
+  __device__ int head_of(int) const { return 0; }
+  template <typename Offset>
+  __device__ Weight get(Offset edge, int) const {
+    return values == nullptr ? Weight{1} : __ldcs(values + edge);
+  }
+};
+
+/// A weight for each edge and head. A row of values is `num_heads` runs of head_columns values.
+template <typename Weight>
+struct HeadWeights {
+  static constexpr bool kIsPerHead = true;
+  const Weight* values;      ///< [num_edges x num_heads]
+  const std::int32_t* rows;  ///< row of `values` for each edge, or null: its own
+  std::int32_t num_heads;
+  std::int32_t head_columns;
+
+  __device__ int head_of(int column) const { return column / head_columns; }
+  __device__ Weight get(std::int32_t edge, int head) const {
+    const std::int64_t row = rows == nullptr ? edge : __ldcs(rows + edge);
+    return __ldg(values + row * num_heads + head);
+  }
+};
+
+/// out[row] (+)= weighted sum, or mean, over the rows that its edges name.
+template <typename SumT, typename SourceT, int kVector, typename WeightsT, typename OffsetT>
+struct WeightedSum {
+  using Sum = SumT;
+  using Source = SourceT;
+  using Offset = OffsetT;
+  using Columns = ColumnsOf<Source, kVector>;
+  static constexpr int kVectors = Columns::kVectors;
+  static constexpr int kWeights = WeightsT::kIsPerHead ? kVectors : 1;  // of an edge, for one lane
+  struct State {
+    Sum sum[Columns::kValues];
+  };
+
+  const Source* x;              ///< [rows x columns]
+  std::int32_t columns;         ///< of a whole row
+  const std::int32_t* sources;  ///< [num_edges]
+  const NodeId* ids;            ///< row of x for each source, or null: its own
+  WeightsT weights;
+  Sum* out;  ///< [num_rows x columns]
+  bool is_mean;
+  bool is_adding;
+
+  __device__ State start() const { return {}; }
+
+  __device__ const Source* row_of(Offset edge) const {
+    std::int64_t row = __ldcs(sources + edge);
+    if (ids != nullptr) row = __ldg(ids + row);
+    return x + row * columns;
+  }
+
+  /// Adds the edges [edge, edge + kUnroll), or, at the tail, those before `end`: the last one is then read
+  /// again for each that is missing, which costs no branch and no memory.
+  template <bool kIsTail>
+  __device__ __forceinline__ void add_edges(State& state, const int (&column)[kVectors],
+                                            const int (&head)[kVectors], Offset edge, Offset end) const {
+    const Source* rows[kUnroll];
+    Sum weight[kUnroll][kWeights];
+#pragma unroll
+    for (int i = 0; i < kUnroll; ++i) {
+      const Offset e = kIsTail ? min(edge + i, end - 1) : edge + i;
+      rows[i] = row_of(e);
+#pragma unroll
+      for (int k = 0; k < kWeights; ++k) weight[i][k] = static_cast<Sum>(weights.get(e, head[k]));
+    }
+    Packed<Source, kVector> values[kUnroll][kVectors];
+#pragma unroll
+    for (int i = 0; i < kUnroll; ++i) {
+#pragma unroll
+      for (int k = 0; k < kVectors; ++k) values[i][k] = load_read_only<kVector>(rows[i] + column[k]);
+    }
+#pragma unroll
+    for (int i = 0; i < kUnroll; ++i) {
+      if (kIsTail && edge + i >= end) break;
+#pragma unroll
+      for (int k = 0; k < kVectors; ++k) {
+        const Sum w = weight[i][WeightsT::kIsPerHead ? k : 0];
+#pragma unroll
+        for (int j = 0; j < kVector; ++j) {
+          state.sum[k * kVector + j] += w * static_cast<Sum>(to_number(values[i][k].values[j]));
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ void reduce(State& state, const Columns& lane, Offset begin, Offset end) const {
+    int column[kVectors];
+    int head[kVectors];
+#pragma unroll
+    for (int k = 0; k < kVectors; ++k) {
+      column[k] = lane.readable(k);
+      head[k] = weights.head_of(column[k]);
+    }
+    Offset e = begin;
+    for (; e + kUnroll <= end; e += kUnroll) add_edges<false>(state, column, head, e, end);
+    if (e < end) add_edges<true>(state, column, head, e, end);
+  }
+
+  __device__ void merge(State& earlier, const State& later) const {
+#pragma unroll
+    for (int i = 0; i < Columns::kValues; ++i) earlier.sum[i] += later.sum[i];
+  }
+
+  __device__ void finish(const State& state, const Columns& lane, std::int64_t row, Offset num_edges) const {
+    if (is_adding && num_edges == 0) return;
+    const Sum scale = is_mean && num_edges > 0 ? Sum{1} / static_cast<Sum>(num_edges) : Sum{1};
+#pragma unroll
+    for (int k = 0; k < kVectors; ++k) {
+      if (!lane.has(k)) continue;
+      Sum values[kVector];
+#pragma unroll
+      for (int j = 0; j < kVector; ++j) values[j] = scale * state.sum[k * kVector + j];
+      Sum* const to = out + row * columns + lane.column(k);
+      if (is_adding) {
+        add<kVector>(to, values);
+      } else {
+        store<kVector>(to, values);
+      }
+    }
+  }
+};
+
+/// One call of weighted sums.
+template <typename Sum, typename Source, typename Weights, typename Offset>
+struct SumCall {
+  const Source* x;
+  std::int64_t columns;
+  std::int64_t num_sources;  ///< rows of x that may be read
+  const Offset* offsets;
+  std::int64_t num_rows;
+  std::int64_t num_edges;  ///< of all rows together, at least about
+  const std::int32_t* sources;
+  const NodeId* ids = nullptr;
+  Weights weights;
+  Sum* out;
+  bool is_mean = false;
+  bool is_adding = false;
+};
+
+/// run_columns: what a vector must divide, the columns of a head.
+template <typename Sum, typename Source, typename Weights, typename Offset>
+void run(const Context& context, const SumCall<Sum, Source, Weights, Offset>& call, std::int64_t run_columns) {
+  const int vector =
+      widest_vector(kWidest<Sum, Source>, run_columns, {{call.x, sizeof(Source)}, {call.out, sizeof(Sum)}});
+  with_vector<kWidest<Sum, Source>>(vector, [&](auto width) {
+    using Work = WeightedSum<Sum, Source, decltype(width)::value, Weights, Offset>;
+    const RowReads reads{.columns = call.columns,
+                         .value_bytes = sizeof(Source),
+                         .vector = vector,
+                         .num_rows = std::min(call.num_sources, call.num_edges),
+                         .num_reads = call.num_edges};
+    launch_rows(context, call.offsets, call.num_rows, reads,
+                Work{.x = call.x,
+                     .columns = static_cast<std::int32_t>(call.columns),
+                     .sources = call.sources,
+                     .ids = call.ids,
+                     .weights = call.weights,
+                     .out = call.out,
+                     .is_mean = call.is_mean,
+                     .is_adding = call.is_adding});
+  });
+}
+
+/// Calls body(Source{}) with the storage type of the rows.
+template <typename Body>
+void with_type(Rows::Type type, const Body& body) {
+  switch (type) {
+    case Rows::Type::f32:
+      return body(float{});
+    case Rows::Type::f64:
+      return body(double{});
+    case Rows::Type::f16:
+      return body(__half{});
+    case Rows::Type::bf16:
+      return body(__nv_bfloat16{});
+  }
+}
+
+/// Calls body(Sum{}, Source{}) for the types of a result and of the rows it is made from; f64 rows give f64
+/// only.
+template <typename Body>
+void with_types(Scalar scalar, Rows::Type type, const Body& body) {
+  with_type(type, [&](auto source) {
+    if (scalar == Scalar::f64) return body(double{}, source);
+    if constexpr (!std::is_same_v<decltype(source), double>) return body(float{}, source);
+  });
+}
+
+/// values[i] = weight of the edge edges[i], or 1 / in-degree of destinations[i] where weights is null.
+template <typename T>
+__global__ void transposed_weights_kernel(const std::int32_t* edges, const std::int32_t* destinations,
+                                          const std::int32_t* offsets, const float* weights,
+                                          std::int32_t num_edges, T* values) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i >= num_edges) return;
+  if (weights != nullptr) {
+    values[i] = static_cast<T>(__ldg(weights + edges[i]));
+  } else {
+    const std::int32_t v = destinations[i];
+    values[i] = T{1} / static_cast<T>(__ldg(offsets + v + 1) - __ldg(offsets + v));
+  }
+}
+
+/// grad_x[u] += the weighted rows of grad_out over row u of the transposed block.
+template <typename T, typename Weights>
+void add_transposed(const Context& context, const Transposed& transposed, const Weights& weights,
+                    std::int64_t run_columns, const Tensor& grad_out, Tensor& grad_x) {
+  run(context,
+      SumCall<T, T, Weights, std::int32_t>{.x = grad_out.data<T>(),
+                                           .columns = grad_x.cols(),
+                                           .num_sources = transposed.num_destinations,
+                                           .offsets = transposed.offsets(),
+                                           .num_rows = transposed.num_sources,
+                                           .num_edges = transposed.num_edges,
+                                           .sources = transposed.destinations(),
+                                           .weights = weights,
+                                           .out = grad_x.data<T>(),
+                                           .is_adding = true},
+      run_columns);
+}
+
+template <typename Sum, typename Source, int kVector>
+__global__ void __launch_bounds__(kBlockThreads)
+    gather_kernel(const Source* x, const NodeId* ids, std::int64_t num_rows, ColumnSplit split, Sum* out) {
+  using Columns = ColumnsOf<Source, kVector>;
+  constexpr int kVectors = Columns::kVectors;
+  const Columns columns(split);
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
+  if (i >= num_rows) return;
+  const std::int64_t row = ids == nullptr ? i : __ldcs(ids + i);
+  Packed<Source, kVector> from[kVectors];
+#pragma unroll
+  for (int k = 0; k < kVectors; ++k) {
+    from[k] = load_read_only<kVector>(x + row * split.columns + columns.readable(k));
+  }
+#pragma unroll
+  for (int k = 0; k < kVectors; ++k) {
+    if (!columns.has(k)) continue;
+    Sum values[kVector];
+#pragma unroll
+    for (int j = 0; j < kVector; ++j) values[j] = static_cast<Sum>(to_number(from[k].values[j]));
+    store<kVector>(out + i * split.columns + columns.column(k), values);
+  }
+}
+
+}  // namespace
+
+template <typename Offset>
+void aggregate(const Context& context, const Adjacency<Offset>& adjacency, const Rows& x, Tensor& out) {
+  const auto num_rows_in_all = static_cast<std::int64_t>(adjacency.offsets.size()) - 1;
+  const auto num_edges = static_cast<double>(adjacency.sources.size());
+  with_types(out.scalar(), x.type, [&](auto sum, auto source) {
+    using Sum = decltype(sum);
+    using Source = decltype(source);
+    run(context,
+        SumCall<Sum, Source, EdgeWeights<float>, Offset>{
+            .x = static_cast<const Source*>(x.data),
+            .columns = x.dim,
+            .num_sources = adjacency.num_sources,
+            .offsets = adjacency.offsets.data() + adjacency.first,
+            .num_rows = out.rows(),
+            .num_edges =
+                static_cast<std::int64_t>(num_edges * static_cast<double>(out.rows()) /
+                                          static_cast<double>(std::max<std::int64_t>(num_rows_in_all, 1))),
+            .sources = adjacency.sources.data(),
+            .ids = x.ids,
+            .weights = {.values = adjacency.weights.empty() ? nullptr : adjacency.weights.data()},
+            .out = out.data<Sum>(),
+            .is_mean = adjacency.weights.empty()},
+        x.dim);
+  });
+}
+
+template void aggregate(const Context&, const Adjacency<std::int32_t>&, const Rows&, Tensor&);
+template void aggregate(const Context&, const Adjacency<std::int64_t>&, const Rows&, Tensor&);
+
+void aggregate_backward(const Context& context, BlockCsrView block, std::span<const float> weights,
+                        const Tensor& grad_out, Tensor& grad_x) {
+  const Transposed transposed = transpose(context, block);
+  with_scalar(grad_x.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    const Tensor::Buffer values = context.memory.acquire_array<T>(block.num_edges());
+    launch(&transposed_weights_kernel<T>,
+           LaunchShape{.grid = dim3(static_cast<unsigned>(ceil_div(block.num_edges(), kBlockThreads))),
+                       .block = dim3(kBlockThreads),
+                       .stream = context.stream},
+           transposed.edges(), transposed.destinations(), block.offsets.data(),
+           weights.empty() ? nullptr : weights.data(), block.num_edges(), array_of<T>(values));
+    add_transposed<T>(context, transposed, EdgeWeights<T>{.values = array_of<T>(values)}, grad_x.cols(),
+                      grad_out, grad_x);
+  });
+}
+
+void aggregate_heads(const Context& context, BlockCsrView block, const Tensor& weights, const Tensor& x,
+                     Tensor& out) {
+  with_scalar(out.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    const std::int64_t head_columns = x.cols() / weights.cols();
+    run(context,
+        SumCall<T, T, HeadWeights<T>, std::int32_t>{
+            .x = x.data<T>(),
+            .columns = x.cols(),
+            .num_sources = block.num_sources,
+            .offsets = block.offsets.data(),
+            .num_rows = out.rows(),
+            .num_edges = block.num_edges(),
+            .sources = block.sources.data(),
+            .weights = {.values = weights.data<T>(),
+                        .rows = nullptr,
+                        .num_heads = static_cast<std::int32_t>(weights.cols()),
+                        .head_columns = static_cast<std::int32_t>(head_columns)},
+            .out = out.data<T>()},
+        head_columns);
+  });
+}
+
+void aggregate_heads_backward(const Context& context, BlockCsrView block, const Tensor& weights,
+                              const Tensor& grad_out, Tensor& grad_x) {
+  const Transposed transposed = transpose(context, block);
+  with_scalar(grad_x.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    const std::int64_t head_columns = grad_x.cols() / weights.cols();
+    add_transposed<T>(context, transposed,
+                      HeadWeights<T>{.values = weights.data<T>(),
+                                     .rows = transposed.edges(),
+                                     .num_heads = static_cast<std::int32_t>(weights.cols()),
+                                     .head_columns = static_cast<std::int32_t>(head_columns)},
+                      head_columns, grad_out, grad_x);
+  });
+}
+
+void gather(const Context& context, const Rows& x, Tensor& out) {
+  with_types(out.scalar(), x.type, [&](auto sum, auto source) {
+    using Sum = decltype(sum);
+    using Source = decltype(source);
+    const auto* const data = static_cast<const Source*>(x.data);
+    Sum* const to = out.data<Sum>();
+    constexpr int kMost = kWidest<Sum, Source>;
+    const int vector = widest_vector(kMost, x.dim, {{data, sizeof(Source)}, {to, sizeof(Sum)}});
+    const ColumnTiling tiling = tile_columns(
+        {.columns = x.dim, .value_bytes = sizeof(Source), .vector = vector, .num_rows = out.rows()},
+        context.traits.l2_bytes);
+    const auto groups = static_cast<unsigned>(tiling.rows_per_block());
+    const LaunchShape shape{.grid = dim3(static_cast<unsigned>(ceil_div(out.rows(), groups)),
+                                         static_cast<unsigned>(tiling.num_tiles)),
+                            .block = dim3(static_cast<unsigned>(tiling.lanes), groups),
+                            .stream = context.stream};
+    with_vector<kMost>(vector, [&](auto width) {
+      launch(&gather_kernel<Sum, Source, decltype(width)::value>, shape, data, x.ids, out.rows(),
+             ColumnSplit{.columns = static_cast<std::int32_t>(x.dim), .tile_columns = tiling.tile_columns}, to);
+    });
+  });
+}
+
+}  // namespace kith::cuda

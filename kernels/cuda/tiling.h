@@ -1,0 +1,100 @@
+// How a call over rows is cut into groups of lanes and tiles of columns. Pure functions: what a kernel is
+// launched with follows from sizes and addresses alone.
+//
+// A group of lanes, at most a warp, owns one row and one tile of its columns, and reads the tile of several
+// source rows at a time. A tile is at most 512 bytes of a source row; the tiles of a row are done by different
+// blocks, all rows of the first tile before those of the second. So a pass over the edges reads one slice of
+// every source row, and the slice is made as narrow as it takes for all of them to stay in the second-level
+// cache:
+//   if the source rows are read twice or more on average, and slices of 512, 256 or 128 bytes of all of them
+//   fit half of that cache, the widest that does; otherwise 512 bytes, as no width would save a read from
+//   memory.
+// A narrower slice costs a pass more over offsets, sources and weights: 8 bytes an edge beside 128 or more.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+
+namespace kith::cuda {
+
+inline constexpr int kBlockThreads = 256;
+inline constexpr int kMaxLanes = 32;  // of a group: a warp
+
+/// Vectors of `vector` values that a lane takes from each row: one of 16 bytes, else two (four cost registers).
+constexpr int vectors_per_lane(std::size_t value_bytes, int vector) {
+  return value_bytes * static_cast<std::size_t>(vector) < 16 ? 2 : 1;
+}
+
+/// An array that is read or written in vectors.
+struct VectorAccess {
+  const void* data;
+  std::size_t value_bytes;
+};
+
+/// Values that one access may cover: the largest power of two up to `widest` that divides the `columns` of a
+/// row and keeps every access aligned, to 16 bytes at most.
+inline int widest_vector(int widest, std::int64_t columns, std::initializer_list<VectorAccess> accesses) {
+  const auto fits = [&](int vector) {
+    return columns % vector == 0 && std::ranges::all_of(accesses, [&](const VectorAccess& access) {
+             const std::size_t alignment = std::min<std::size_t>(16, access.value_bytes * vector);
+             return reinterpret_cast<std::uintptr_t>(access.data) % alignment == 0;
+           });
+  };
+  int vector = widest;
+  while (vector > 1 && !fits(vector)) vector /= 2;
+  return vector;
+}
+
+/// The source rows that one call reads.
+struct RowReads {
+  std::int64_t columns = 0;
+  std::size_t value_bytes = 4;
+  int vector = 1;             ///< values a load
+  std::int64_t num_rows = 0;  ///< different rows
+  std::int64_t num_reads = 0;
+};
+
+struct ColumnTiling {
+  int vector = 1;
+  int lanes = 1;  ///< of a group: a power of two
+  std::int32_t tile_columns = 0;
+  std::int32_t num_tiles = 0;
+
+  int rows_per_block() const { return kBlockThreads / lanes; }
+};
+
+/// Bytes of every row that a pass reads, by the rule above.
+inline std::int64_t slice_bytes(const RowReads& reads, std::size_t l2_bytes) {
+  constexpr std::int64_t kCacheLine = 128;
+  const auto values = std::int64_t{vectors_per_lane(reads.value_bytes, reads.vector)} * reads.vector;
+  const std::int64_t widest = kMaxLanes * values * static_cast<std::int64_t>(reads.value_bytes);
+  const std::int64_t row_bytes = reads.columns * static_cast<std::int64_t>(reads.value_bytes);
+  const auto budget = static_cast<std::int64_t>(l2_bytes / 2);
+  if (reads.num_reads < 2 * reads.num_rows) return widest;
+  for (std::int64_t slice = widest; slice >= kCacheLine; slice /= 2) {
+    if (std::min(slice, row_bytes) * reads.num_rows <= budget) return slice;
+  }
+  return widest;
+}
+
+inline ColumnTiling tile_columns(const RowReads& reads, std::size_t l2_bytes) {
+  constexpr std::int64_t kSector = 32;  // what memory is read in: tiles do not share one
+  const auto round_up = [](std::int64_t count, std::int64_t to) { return (count + to - 1) / to * to; };
+  const auto bytes = static_cast<std::int64_t>(reads.value_bytes);
+  const std::int64_t columns = std::max<std::int64_t>(reads.columns, 1);
+  const std::int64_t most = slice_bytes(reads, l2_bytes) / bytes;
+  const std::int64_t even = round_up(columns, most) / most;  // tiles of about equal width
+  const std::int64_t tile =
+      round_up(round_up(columns, even) / even, std::max<std::int64_t>(reads.vector, kSector / bytes));
+  const std::int64_t values = std::int64_t{vectors_per_lane(reads.value_bytes, reads.vector)} * reads.vector;
+  const std::int64_t lanes = round_up(std::min(tile, columns), values) / values;
+  return {.vector = reads.vector,
+          .lanes = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(lanes))),
+          .tile_columns = static_cast<std::int32_t>(tile),
+          .num_tiles = static_cast<std::int32_t>(round_up(reads.columns, tile) / tile)};
+}
+
+}  // namespace kith::cuda

@@ -1,0 +1,76 @@
+// Local ids in order of first appearance, whatever the order of threads: every edge bids for its source with
+// its own place, the lowest place wins, and the winners are numbered in the order of the edges.
+#include <cub/cub.cuh>
+
+#include "kernels/cuda/check.h"
+#include "sampler/cuda/hop.h"
+#include "sampler/cuda/threads.cuh"
+
+namespace kith::cuda {
+namespace {
+
+__global__ void mark_roots_kernel(Hop hop, std::int32_t num_roots) {
+  const std::int64_t i = thread_index();
+  if (i == 0) {
+    hop.offsets[0] = 0;
+    *hop.sizes = {.num_new = num_roots};
+  }
+  if (i < num_roots) hop.marks[hop.nodes[i]] = static_cast<Mark>(i);
+}
+
+/// Thread e: whether edge e of the hop is the first that leads to its source.
+__global__ void find_first_kernel(Hop hop, std::uint8_t* is_first) {
+  const std::int64_t e = thread_index();
+  if (e >= hop.num_edges) return;
+  const Mark place = static_cast<Mark>(hop.known) + static_cast<Mark>(e);
+  is_first[e] = hop.marks[hop.sources[hop.edge_begin + e]] == place ? 1 : 0;
+}
+
+__global__ void number_kernel(Hop hop) {
+  const std::int64_t i = thread_index();
+  if (i < hop.sizes->num_new) hop.marks[hop.nodes[hop.known + i]] = static_cast<Mark>(hop.known + i);
+}
+
+__global__ void relabel_kernel(Hop hop) {
+  const std::int64_t e = thread_index();
+  if (e >= hop.num_edges) return;
+  std::int32_t& source = hop.sources[hop.edge_begin + e];
+  source = static_cast<std::int32_t>(hop.marks[source]);
+}
+
+__global__ void unmark_kernel(const NodeId* nodes, std::int32_t num_nodes, Mark* marks) {
+  const std::int64_t i = thread_index();
+  if (i < num_nodes) marks[nodes[i]] = kUnmarked;
+}
+
+}  // namespace
+
+void mark_roots(const Context& context, const Hop& hop, std::int32_t num_roots) {
+  launch(mark_roots_kernel, shape_for(context, std::int64_t{num_roots} + 1), hop, num_roots);
+}
+
+void relabel(const Context& context, const Hop& hop, std::int32_t most_new) {
+  if (hop.num_edges == 0) {
+    CUDA_CHECK(cudaMemsetAsync(&hop.sizes->num_new, 0, sizeof(hop.sizes->num_new), context.stream));
+    return;
+  }
+  const Tensor::Buffer is_first = context.memory.acquire_array<std::uint8_t>(hop.num_edges);
+  launch(find_first_kernel, shape_for(context, hop.num_edges), hop, array_of<std::uint8_t>(is_first));
+  const auto append_first = [&](void* scratch, std::size_t& bytes) {
+    CUDA_CHECK(cub::DeviceSelect::Flagged(scratch, bytes, hop.sources + hop.edge_begin,
+                                          array_of<std::uint8_t>(is_first), hop.nodes + hop.known,
+                                          &hop.sizes->num_new, hop.num_edges, context.stream));
+  };
+  std::size_t bytes = 0;
+  append_first(nullptr, bytes);
+  const Tensor::Buffer scratch = context.memory.acquire(bytes);
+  append_first(scratch.get(), bytes);
+  launch(number_kernel, shape_for(context, most_new), hop);
+  launch(relabel_kernel, shape_for(context, hop.num_edges), hop);
+}
+
+void unmark(const Context& context, const NodeId* nodes, std::int32_t num_nodes, Mark* marks) {
+  launch(unmark_kernel, shape_for(context, num_nodes), nodes, num_nodes, marks);
+}
+
+}  // namespace kith::cuda
