@@ -48,8 +48,10 @@ ALLOCATOR = ":".join(
 
 
 def per_hop(batch):
-    """New nodes and edges of each hop, which PyG needs to trim layers. torch-sparse does not say, but keeps order:
-    the edges of a hop end at the nodes that the hop before it added."""
+    """New nodes and edges of each hop, which PyG needs to trim layers.
+
+    torch-sparse does not say, but keeps order: the edges of a hop end at the nodes that the hop before it added.
+    """
     if "num_sampled_nodes" in batch:
         return batch.num_sampled_nodes, batch.num_sampled_edges
     source, target = batch.edge_index

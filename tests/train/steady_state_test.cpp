@@ -27,8 +27,12 @@ TEST_P(SteadyState, StepsAllocateNothingOnceTheLargestBatchWasSeen) {
   cpu::CpuBackend backend;
   const Loader loader(dataset, dataset.splits.train,
                       {.plan = {.batch_size = 50}, .sampler = {.fanouts = {4, 3}}, .prefetch_depth = 0});
-  Model model(backend, {.kind = GetParam(), .in_channels = 8, .hidden_channels = 32, .out_channels = 4,
-                        .num_layers = 2, .dropout = 0.5});
+  Model model(backend, {.kind = GetParam(),
+                        .in_channels = 8,
+                        .hidden_channels = 32,
+                        .out_channels = 4,
+                        .num_layers = 2,
+                        .dropout = 0.5});
   Adam optimizer(backend, model.parameters(), {});
   DeviceData data(backend, dataset, GetParam());
   const auto staging = make_resident_staging(backend, dataset, data.features(), GetParam());
