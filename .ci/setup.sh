@@ -12,7 +12,8 @@ mkdir -p "$logs"
 readonly kPackages=(
   build-essential cmake ninja-build ccache pkg-config git python3-dev python3-venv
   libmetis-dev libtbb-dev libhdf5-dev libopenblas-dev librandom123-dev libcli11-dev nlohmann-json3-dev pybind11-dev
-  libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libzip-dev libxxhash-dev)
+  libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libzip-dev libxxhash-dev
+  liburing-dev)
 
 # stage NAME...: the progress line that every step starts with.
 stage() {

@@ -13,6 +13,7 @@
 #include "datasets/prepare_command.h"
 #include "graph/errors.h"
 #include "train/report.h"
+#include "train/staging/stage_eval_command.h"
 #include "train/sweep_command.h"
 #include "train/train_command.h"
 
@@ -65,6 +66,7 @@ int main(int argc, char** argv) {
   kith::add_info_command(app);
   kith::add_train_command(app);
   kith::add_sweep_command(app);
+  kith::add_stage_eval_command(app);
   app.footer("See 'kith COMMAND --help' for the options of a command and an example.");
   return run(app, argc, argv);
 }

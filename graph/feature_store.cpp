@@ -118,7 +118,9 @@ FeatureStore FeatureStore::map_file(const char* path, std::uint64_t file_offset,
                             static_cast<off_t>(file_offset - lead));
   if (mapping->address == MAP_FAILED) throw_file_error(path, "map the features", errno);
   const auto* data = static_cast<const std::byte*>(mapping->address) + lead;
-  return borrow(data, num_rows, dim, type, {mapping.release(), unmap});
+  FeatureStore store = borrow(data, num_rows, dim, type, {mapping.release(), unmap});
+  store.file_ = {.path = path, .offset = file_offset};
+  return store;
 }
 
 FeatureStore FeatureStore::borrow(const std::byte* data, std::int64_t num_rows, std::int32_t dim,

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,6 +41,12 @@ struct FeatureView {
   }
 };
 
+/// Where a feature table lies in a file.
+struct FeatureFile {
+  std::string path;
+  std::uint64_t offset = 0;  ///< of row 0, bytes
+};
+
 /// Owns feature bytes. Move-only; the view stays valid as long as the store lives.
 class FeatureStore {
  public:
@@ -62,11 +69,14 @@ class FeatureStore {
   FeatureStore& operator=(const FeatureStore&) = delete;
 
   FeatureView view() const { return view_; }
+  /// The file that the table is mapped from, if it is: for readers that go past the mapping.
+  const std::optional<FeatureFile>& file() const { return file_; }
   std::int64_t num_rows() const { return view_.num_rows; }
   std::int32_t dim() const { return view_.dim; }
 
  private:
   FeatureView view_;
+  std::optional<FeatureFile> file_;
   std::unique_ptr<void, void (*)(void*)> owner_{nullptr, [](void*) {}};
 };
 

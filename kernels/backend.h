@@ -240,6 +240,28 @@ class Backend {
   /// the steps hold in memory stays bounded.
   virtual void end_step() = 0;
 
+  /// out[i] = table[ids[i]]. table: [num_rows x d]; ids: [n] in [0, num_rows), not checked; out: [n x d].
+  virtual void embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) = 0;
+
+  /// grad_table[ids[i]] += grad_out[i]: the gradient of embed, summed in the order of i.
+  virtual void embed_backward(std::span<const std::int32_t> ids, const Tensor& grad_out,
+                              Tensor& grad_table) = 0;
+
+  /// One step of an LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000) for n
+  /// sequences of h units. gates: [n x 4h] the sums that enter the input, forget, cell and output gates, which
+  /// their activations (sigmoid, sigmoid, tanh, sigmoid) take the place of. cell = f * previous_cell + i * g,
+  /// hidden = o * tanh(cell); all [n x h].
+  virtual void lstm_cell(Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden) = 0;
+
+  /// The gradient of lstm_cell. gates: its activations; grad_hidden: [n x h]. grad_cell: [n x h],
+  /// d(loss)/d(cell) from the later steps; becomes that of previous_cell. grad_gates: [n x 4h], overwritten.
+  virtual void lstm_cell_backward(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell,
+                                  const Tensor& grad_hidden, Tensor& grad_cell, Tensor& grad_gates) = 0;
+
+  /// Scales all gradients by one factor, so that their norm together is at most max_norm > 0. Returns the norm
+  /// before (Pascanu et al., arXiv 1211.5063).
+  virtual double clip_gradients(std::span<Tensor* const> gradients, double max_norm) = 0;
+
   /// One Adam step; step counts from 1.
   virtual void adam(std::span<const AdamParameter> parameters, const AdamOptions& options,
                     std::int64_t step) = 0;

@@ -286,6 +286,25 @@ void softmax_cross_entropy(const Tensor& logits, std::size_t num_labels, const T
   check_shape("softmax_cross_entropy", "totals", totals, 1, 3, Scalar::f64);
 }
 
+void embed(const Tensor& table, std::size_t num_ids, const Tensor& out) {
+  check_shape("embed", "out", out, static_cast<std::int64_t>(num_ids), table.cols(), table.scalar());
+}
+
+void embed_backward(std::size_t num_ids, const Tensor& grad_out, const Tensor& grad_table) {
+  check_shape("embed_backward", "grad_out", grad_out, static_cast<std::int64_t>(num_ids), grad_table.cols(),
+              grad_table.scalar());
+}
+
+void lstm_cell(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell, const Tensor& hidden) {
+  check_shape("lstm_cell", "gates", gates, cell.rows(), 4 * cell.cols(), cell.scalar());
+  same_shape("lstm_cell", "previous_cell", previous_cell, cell);
+  same_shape("lstm_cell", "hidden", hidden, cell);
+}
+
+void clip_gradients(double max_norm) {
+  KITH_CHECK(max_norm > 0, InvalidArgument, "clip_gradients: max_norm must be > 0, got ", max_norm);
+}
+
 void adam(std::span<const AdamParameter> parameters, std::int64_t step) {
   KITH_CHECK(step >= 1, InvalidArgument, "adam: steps count from 1, got ", step);
   for (const AdamParameter& parameter : parameters) {

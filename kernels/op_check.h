@@ -56,6 +56,10 @@ void bias_relu_dropout(const Tensor* bias, const Dropout& dropout, const Tensor&
 void relu_dropout_backward(const Dropout& dropout, const Tensor& y, const Tensor& grad);
 void softmax_cross_entropy(const Tensor& logits, std::size_t num_labels, const Tensor* gradient,
                            const Tensor& totals);
+void embed(const Tensor& table, std::size_t num_ids, const Tensor& out);
+void embed_backward(std::size_t num_ids, const Tensor& grad_out, const Tensor& grad_table);
+void lstm_cell(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell, const Tensor& hidden);
+void clip_gradients(double max_norm);
 void adam(std::span<const AdamParameter> parameters, std::int64_t step);
 
 }  // namespace kith::op_check

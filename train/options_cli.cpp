@@ -9,6 +9,7 @@
 
 #include "graph/dataset_file.h"
 #include "graph/errors.h"
+#include "train/staging/byte_size.h"
 
 namespace kith {
 namespace {
@@ -44,8 +45,7 @@ std::vector<std::int32_t> parse_fanouts(const std::string& text) {
 
 RunOptions TrainingFlags::resolve() const {
   RunOptions options = run;
-  KITH_CHECK(stage == "none", InvalidArgument,
-             "--stage: this version has none (features stay in host memory), got '", stage, "'");
+  parse_stage_policy(stage);  // throws before the dataset is read
   KITH_CHECK(features == "map" || features == "load", InvalidArgument,
              "--features: map or load is expected, got '", features, "'");
   KITH_CHECK(threads >= 0, InvalidArgument, "--threads: 0 (all cores) or more is expected, got ", threads);
@@ -63,18 +63,30 @@ RunOptions TrainingFlags::resolve() const {
   return options;
 }
 
-void add_training_options(CLI::App& app, TrainingFlags& flags) {
+StagingOptions TrainingFlags::staging(const Dataset& dataset) const {
+  const std::int64_t table =
+      dataset.num_nodes() * static_cast<std::int64_t>(dataset.features.view().row_bytes());
+  StagingOptions options = run.trainer.staging;
+  options.policy = parse_stage_policy(stage);
+  const TrainingFlags defaults;
+  KITH_CHECK(options.policy != StagePolicy::none ||
+                 (stage_bytes == defaults.stage_bytes && host_bytes == defaults.host_bytes),
+             InvalidArgument,
+             "--stage none reads features in place: --stage-bytes and --host-bytes need a policy");
+  options.stage_bytes = parse_bytes(stage_bytes, table, "--stage-bytes");
+  options.host_bytes = parse_bytes(host_bytes, table, "--host-bytes");
+  if (options.host_bytes >= table) options.host_bytes = -1;
+  options.page_bytes = static_cast<std::size_t>(parse_bytes(page_bytes, table, "--page-bytes"));
+  options.model.prefetch_depth = run.loader.prefetch_depth;
+  options.seed = options.predictor.seed = run.seed;
+  check_staging_options(options);
+  return options;
+}
+
+void add_sampling_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("file", flags.file, "Dataset made by kith prepare or kith generate")->required();
   app.option_defaults()->always_capture_default();
   RunOptions& run = flags.run;
-  const auto model = "Model";
-  app.add_option("--model", flags.model, "sage, gcn, gat or gin")->group(model);
-  app.add_option("--layers", run.model.num_layers, "Graph convolutions")->group(model);
-  app.add_option("--hidden", run.model.hidden_channels, "Channels between layers")->group(model);
-  app.add_option("--heads", run.model.heads, "Of gat's attention; they share --hidden")->group(model);
-  app.add_option("--dropout", run.model.dropout,
-                 "After every layer but the last, and of gat's attention, 0 <= dropout < 1")
-      ->group(model);
   const auto batches = "Batches";
   app.add_option("--fanout", flags.fanout,
                  "Neighbours a node and hop, from the roots outwards; -1 = all [15,10,5 for 3 layers]")
@@ -114,6 +126,19 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
       ->group(batches);
   app.add_option("--dependency", run.loader.dependency, "Consecutive batches that share their draws")
       ->group(batches);
+}
+
+void add_training_options(CLI::App& app, TrainingFlags& flags) {
+  add_sampling_options(app, flags);
+  RunOptions& run = flags.run;
+  const auto model = "Model";
+  app.add_option("--model", flags.model, "sage, gcn, gat or gin")->group(model);
+  app.add_option("--layers", run.model.num_layers, "Graph convolutions")->group(model);
+  app.add_option("--hidden", run.model.hidden_channels, "Channels between layers")->group(model);
+  app.add_option("--heads", run.model.heads, "Of gat's attention; they share --hidden")->group(model);
+  app.add_option("--dropout", run.model.dropout,
+                 "After every layer but the last, and of gat's attention, 0 <= dropout < 1")
+      ->group(model);
   const auto training = "Training";
   app.add_option("--epochs", run.epochs, "At most this many")->group(training);
   app.add_option("--patience", run.patience, "Epochs without a better validation result; 0 = never stop early")
@@ -133,7 +158,22 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.add_flag("--cusparse", flags.backend.use_cusparse,
                "On a GPU: aggregate by cuSPARSE instead of Kith's kernels, to compare them")
       ->group(machine);
-  app.add_option("--stage", flags.stage, "none: features stay in host memory")->group(machine);
+  app.add_option(
+         "--stage", flags.stage,
+         "What the fast tier of features holds: none (features are read in place), degree, presample, lru, "
+         "sieve, lookahead, lstm or auto")
+      ->group(machine);
+  app.add_option("--stage-bytes", flags.stage_bytes, "Size of the fast tier: 64MiB, 2GB or 10% of the features")
+      ->group(machine);
+  app.add_option("--host-bytes", flags.host_bytes,
+                 "Size of the tier in host memory below it; what is in neither is read from the file")
+      ->group(machine);
+  app.add_option("--page-bytes", flags.page_bytes, "Rows that are staged together")->group(machine);
+  app.add_option("--lookahead", run.trainer.staging.lookahead, "Batches that --stage lookahead knows ahead")
+      ->group(machine);
+  app.add_option("--predictor-cpu", run.trainer.staging.predictor_percent,
+                 "Percent of a processor for training --stage lstm")
+      ->group(machine);
   app.add_option("--features", flags.features, "map the feature table or load it")->group(machine);
   app.add_option("--prefetch-depth", run.loader.prefetch_depth, "Batches made ahead; 0 = inline")
       ->group(machine);

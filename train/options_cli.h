@@ -29,13 +29,22 @@ struct TrainingFlags {
   BackendOptions backend;
   std::string sampler = "neighbor";
   std::string stage = "none";
+  std::string stage_bytes = "2GB";
+  std::string host_bytes = "100%";
+  std::string page_bytes = "64KiB";
   std::string features = "map";
   int threads = 0;  ///< 0 = all cores
   RunOptions run;
 
   /// Throws InvalidArgument with the option's name for text that cannot be read.
   RunOptions resolve() const;
+
+  /// How features are staged. dataset: whose features the shares speak of. Throws InvalidArgument.
+  StagingOptions staging(const Dataset& dataset) const;
 };
+
+/// Adds the dataset argument and the options that say how batches are made.
+void add_sampling_options(CLI::App& app, TrainingFlags& flags);
 
 /// Adds the dataset argument and every option of a run to `app`; `flags` must outlive it.
 void add_training_options(CLI::App& app, TrainingFlags& flags);

@@ -50,9 +50,11 @@ Json to_json(const EpochReport& epoch) {
           {"intra_edge_share", share(stats.intra_edges, stats.edges)},
           {"communities_per_batch", per_batch(static_cast<double>(stats.communities), stats)},
           {"label_entropy_bits", per_batch(stats.label_entropy_bits, stats)},
-          // Compute reads the feature table in place: no bytes are moved and there is no fast tier to hit.
-          {"staged_bytes", 0},
-          {"hit_rate", nullptr}};
+          // Nothing is moved, and there is no fast tier to hit, where compute reads the feature table in place.
+          {"staged_bytes", epoch.traffic.host_bytes + epoch.traffic.disk_bytes},
+          {"staged_bytes_from_disk", epoch.traffic.disk_bytes},
+          {"hit_rate",
+           epoch.traffic.rows == 0 ? Json(nullptr) : Json(share(epoch.traffic.hits, epoch.traffic.rows))}};
 }
 
 Json describe_dataset(const Dataset& dataset, const LoaderOptions& loader) {
@@ -70,33 +72,40 @@ Json describe_dataset(const Dataset& dataset, const LoaderOptions& loader) {
 Json to_json(const RunOptions& options) {
   const PlanOptions& plan = options.loader.plan;
   const SamplerOptions& sampler = options.loader.sampler;
-  return {{"model", name_of(options.model.kind)},
-          {"layers", options.model.num_layers},
-          {"hidden", options.model.hidden_channels},
-          {"heads", options.model.heads},
-          {"fanout", sampler.fanouts},
-          {"batch_size", plan.batch_size},
-          {"mix", plan.mix},
-          {"group", plan.group},
-          {"mixing", name_of(plan.mixing)},
-          {"p_intra", sampler.p_intra},
-          {"no_intra", name_of(sampler.no_intra)},
-          {"unbiased", sampler.is_unbiased},
-          {"replace", sampler.with_replacement},
-          {"level", options.loader.level},
-          {"bias_level", options.loader.bias_level},
-          {"batch_order", plan.batch_order.name()},
-          {"sampler", name_of(sampler.kind)},
-          {"dependency", options.loader.dependency},
-          {"epochs", options.epochs},
-          {"patience", options.patience},
-          {"lr", options.trainer.adam.lr},
-          {"dropout", options.model.dropout},
-          {"weight_decay", options.trainer.adam.weight_decay},
-          {"metric", name_of(options.trainer.metric)},
-          {"sample_on", name_of(options.trainer.sample_on)},
-          {"seed", options.seed},
-          {"stage", "none"}};
+  Json json = {{"model", name_of(options.model.kind)},
+               {"layers", options.model.num_layers},
+               {"hidden", options.model.hidden_channels},
+               {"heads", options.model.heads},
+               {"fanout", sampler.fanouts},
+               {"batch_size", plan.batch_size},
+               {"mix", plan.mix},
+               {"group", plan.group},
+               {"mixing", name_of(plan.mixing)},
+               {"p_intra", sampler.p_intra},
+               {"no_intra", name_of(sampler.no_intra)},
+               {"unbiased", sampler.is_unbiased},
+               {"replace", sampler.with_replacement},
+               {"level", options.loader.level},
+               {"bias_level", options.loader.bias_level},
+               {"batch_order", plan.batch_order.name()},
+               {"sampler", name_of(sampler.kind)},
+               {"dependency", options.loader.dependency},
+               {"epochs", options.epochs},
+               {"patience", options.patience},
+               {"lr", options.trainer.adam.lr},
+               {"dropout", options.model.dropout},
+               {"weight_decay", options.trainer.adam.weight_decay},
+               {"metric", name_of(options.trainer.metric)},
+               {"sample_on", name_of(options.trainer.sample_on)},
+               {"seed", options.seed},
+               {"stage", name_of(options.trainer.staging.policy)}};
+  const StagingOptions& staging = options.trainer.staging;
+  if (staging.policy != StagePolicy::none) {
+    json["stage_bytes"] = staging.stage_bytes;
+    json["host_bytes"] = staging.host_bytes;
+    json["page_bytes"] = staging.page_bytes;
+  }
+  return json;
 }
 
 Json to_json(const RunReport& report, const Dataset& dataset, std::string_view device) {

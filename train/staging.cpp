@@ -1,11 +1,14 @@
 #include "train/staging.h"
 
 #include <algorithm>
+#include <deque>
+#include <numeric>
 #include <utility>
 
 #include "graph/errors.h"
 #include "sampler/device_sampler.h"
 #include "train/model_adjacency.h"
+#include "train/staging/tiered_features.h"
 #include "train/stopwatch.h"
 
 namespace kith {
@@ -18,6 +21,17 @@ void look_up_labels(const Dataset& dataset, std::span<const NodeId> roots, Stage
   out.has_labels = std::ranges::any_of(out.labels, [](std::int32_t label) { return label != kNoLabel; });
 }
 
+/// All of a batch that was sampled on the host, but the way to its rows.
+StagedBatch take(const Dataset& dataset, ModelKind kind, SampledBatch& sampled) {
+  StagedBatch out;
+  out.adjacency = make_adjacency(kind, sampled.batch, dataset.graph.view());
+  look_up_labels(dataset, sampled.batch.roots(), out);
+  out.input_nodes = std::move(sampled.batch.input_nodes);
+  out.stats = sampled.stats;
+  out.sample_seconds = sampled.sample_seconds;
+  return out;
+}
+
 class ResidentStaging final : public Staging {
  public:
   ResidentStaging(Backend& backend, const Dataset& dataset, FeatureView features, ModelKind kind)
@@ -26,13 +40,8 @@ class ResidentStaging final : public Staging {
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
     SampledBatch sampled = loader.sample(plan, epoch, index);
     const Stopwatch watch;
-    StagedBatch out;
-    out.adjacency = make_adjacency(kind_, sampled.batch, dataset_.graph.view());
-    look_up_labels(dataset_, sampled.batch.roots(), out);
-    out.input_nodes = std::move(sampled.batch.input_nodes);
+    StagedBatch out = take(dataset_, kind_, sampled);
     out.batch = to_device(backend_, out.adjacency, features_, out.input_nodes, out.labels);
-    out.stats = sampled.stats;
-    out.sample_seconds = sampled.sample_seconds;
     out.stage_seconds = watch.seconds();
     return out;
   }
@@ -42,6 +51,66 @@ class ResidentStaging final : public Staging {
   const Dataset& dataset_;
   FeatureView features_;
   ModelKind kind_;
+};
+
+class TieredStaging final : public Staging {
+ public:
+  TieredStaging(Backend& backend, const Dataset& dataset, const Loader& loader, ModelKind kind,
+                const StagingOptions& options)
+      : backend_(backend), dataset_(dataset), kind_(kind), tiers_(dataset, loader, options) {}
+
+  StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
+    if (index == 0) begin_epoch();
+    const std::size_t end = std::min(plan.size(), index + 1 + static_cast<std::size_t>(tiers_.lookahead()));
+    for (; num_sampled_ < end; ++num_sampled_) {
+      ahead_.push_back(loader.sample(plan, epoch, num_sampled_));
+      tiers_.reveal(ahead_.back().batch);
+    }
+    SampledBatch sampled = std::move(ahead_.front());
+    ahead_.pop_front();
+    const Stopwatch watch;
+    StagedBatch out = take(dataset_, kind_, sampled);
+    stage_rows(out);
+    out.batch = to_device(backend_, out.adjacency, features_of(out), out.staged_ids, out.labels);
+    out.stage_seconds = watch.seconds();
+    return out;
+  }
+
+ private:
+  /// Serves what an epoch that was left in the middle had revealed: the tiers keep the order.
+  void begin_epoch() {
+    for (; !ahead_.empty(); ahead_.pop_front()) {
+      StagedBatch unused;
+      unused.input_nodes = std::move(ahead_.front().batch.input_nodes);
+      stage_rows(unused);
+    }
+    num_sampled_ = 0;
+  }
+
+  void stage_rows(StagedBatch& out) {
+    const auto num_rows = static_cast<std::int64_t>(out.input_nodes.size());
+    // A reused buffer of the backend's: fresh memory would cost more to touch than to fill.
+    const std::size_t row_bytes = dataset_.features.view().row_bytes();
+    const auto row_values = static_cast<std::int64_t>((row_bytes + sizeof(float) - 1) / sizeof(float));
+    out.staged_rows = backend_.empty(num_rows, row_values, Scalar::f32);
+    out.traffic = tiers_.stage(out.input_nodes, reinterpret_cast<std::byte*>(out.staged_rows.data<float>()));
+    out.staged_ids.resize(out.input_nodes.size());
+    std::iota(out.staged_ids.begin(), out.staged_ids.end(), NodeId{0});
+  }
+
+  FeatureView features_of(const StagedBatch& staged) const {
+    FeatureView rows = dataset_.features.view();
+    rows.data = reinterpret_cast<const std::byte*>(staged.staged_rows.data<float>());
+    rows.num_rows = static_cast<std::int64_t>(staged.input_nodes.size());
+    return rows;
+  }
+
+  Backend& backend_;
+  const Dataset& dataset_;
+  ModelKind kind_;
+  TieredFeatures tiers_;
+  std::deque<SampledBatch> ahead_;  ///< revealed and not staged
+  std::size_t num_sampled_ = 0;     ///< of the present epoch
 };
 
 /// Keeps the sampler of the loader that it saw last: its tables are as large as the graph.
@@ -95,6 +164,13 @@ std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dat
              "--sample-on device: expected --model sage, whose layers take a batch as it is drawn, got ",
              name_of(kind));
   return std::make_unique<DeviceSampledStaging>(backend, dataset, features);
+}
+
+std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, const Loader& loader,
+                                             ModelKind kind, const StagingOptions& options) {
+  KITH_CHECK(backend.name() == "cpu", InvalidArgument, "--stage ", name_of(options.policy),
+             ": tiers are managed on the CPU only so far, got device ", backend.name());
+  return std::make_unique<TieredStaging>(backend, dataset, loader, kind, options);
 }
 
 }  // namespace kith

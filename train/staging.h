@@ -1,5 +1,5 @@
 // Brings what a batch reads to where compute reads it: the adjacency, the labels, and the way to the feature
-// rows. One table that holds all rows is the one tier so far. Other tiers implement the same interface.
+// rows: in place, where one table holds them all, or through tiers of bounded size.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,8 @@
 #include "train/loader.h"
 #include "train/model.h"
 #include "train/normalization.h"
+#include "train/staging/options.h"
+#include "train/staging/traffic.h"
 
 namespace kith {
 
@@ -23,6 +25,9 @@ struct StagedBatch {
   std::vector<std::int32_t> labels;  ///< [num_roots], on the host; `batch` may refer to them
   DeviceBatch batch;                 ///< wait_on() before it is used
   bool has_labels = false;           ///< a root has a label
+  Tensor staged_rows;                ///< feature rows of this batch alone, if they are not read in place
+  std::vector<NodeId> staged_ids;    ///< [num_inputs] and their numbers there
+  StageTraffic traffic;              ///< through the tiers; nothing if rows are read in place
   BatchStats stats;
   double sample_seconds = 0;
   double stage_seconds = 0;
@@ -47,5 +52,11 @@ std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& 
 /// for other models and for the sampler `cluster`.
 std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset,
                                                      FeatureView features, ModelKind kind);
+
+/// Samples on the host, and copies the rows of every batch out of tiers that options.policy manages. Samples an
+/// epoch of `loader` first, for their statistics. Throws InvalidArgument unless the backend is the CPU's.
+/// `backend` and `dataset` must outlive it.
+std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, const Loader& loader,
+                                             ModelKind kind, const StagingOptions& options);
 
 }  // namespace kith

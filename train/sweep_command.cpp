@@ -35,6 +35,7 @@ void run(const SweepFlags& flags) {
   }
   const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend);
   const Dataset dataset = open_for_training(flags);
+  options.run.trainer.staging = flags.staging(dataset);
   const std::vector<SweepCell> cells = run_sweep(dataset, *backend, options, print_cell);
   std::printf("%zu cells in %s: results.csv, results.json, results.svg\n", cells.size(),
               options.folder.c_str());

@@ -1,22 +1,20 @@
 #include "train/sweep_plot.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <string_view>
 
 #include "graph/errors.h"
+#include "train/svg.h"
 
 namespace kith {
 namespace {
 
 constexpr double kWidth = 720, kHeight = 460;
 constexpr double kLeft = 70, kRight = 150, kTop = 40, kBottom = 60;
-constexpr int kTicks = 5;
-constexpr std::array<std::string_view, 6> kColors = {"#1b6ca8", "#d1495b", "#3a7d44",
-                                                     "#8d5fa8", "#c9822b", "#4d4d4d"};
+
+using svg::Axis, svg::fixed, svg::kColors, svg::line, svg::make_axis, svg::text;
 
 /// One (p_intra, mix), over its seeds.
 struct Point {
@@ -36,46 +34,11 @@ Point average(const std::vector<const SweepCell*>& cells) {
   return point;
 }
 
-/// Linear map of [low, high] onto pixels.
-struct Axis {
-  double low, high, from, to;
-  double operator()(double value) const { return from + (value - low) / (high - low) * (to - from); }
-  double tick(int i) const { return low + (high - low) * i / (kTicks - 1); }
-};
-
-Axis make_axis(double low, double high, double from, double to) {
-  const double pad = high > low ? 0.08 * (high - low) : std::max(std::abs(low) * 0.05, 1e-3);
-  return {low - pad, high + pad, from, to};
-}
-
-std::string fixed(double value, int digits) {
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
-}
-
-std::string text(double x, double y, std::string_view anchor, std::string_view words) {
-  return concat("<text x=\"", fixed(x, 1), "\" y=\"", fixed(y, 1), "\" text-anchor=\"", anchor, "\">", words,
-                "</text>\n");
-}
-
-std::string line(double x1, double y1, double x2, double y2, std::string_view color) {
-  return concat("<line x1=\"", fixed(x1, 1), "\" y1=\"", fixed(y1, 1), "\" x2=\"", fixed(x2, 1), "\" y2=\"",
-                fixed(y2, 1), "\" stroke=\"", color, "\"/>\n");
-}
-
 std::string draw_axes(const Axis& x, const Axis& y) {
-  std::string out;
   const int digits = x.high - x.low < 0.1 ? 4 : x.high - x.low < 5 ? 2 : 1;
-  for (int i = 0; i < kTicks; ++i) {
-    out += line(x(x.tick(i)), y.from, x(x.tick(i)), y.to, "#e6e6e6");
-    out += text(x(x.tick(i)), y.from + 18, "middle", fixed(x.tick(i), digits));
-    out += line(x.from, y(y.tick(i)), x.to, y(y.tick(i)), "#e6e6e6");
-    out += text(x.from - 8, y(y.tick(i)) + 4, "end", fixed(y.tick(i), 2));
-  }
-  out += text((x.from + x.to) / 2, kHeight - 16, "middle", "training seconds per epoch (median)");
-  out += text(kLeft - 55, kTop - 16, "start", "test accuracy, % (points labelled with mix)");
-  return out;
+  return svg::grid(x, y, digits, 2) +
+         text((x.from + x.to) / 2, kHeight - 16, "middle", "training seconds per epoch (median)") +
+         text(kLeft - 55, kTop - 16, "start", "test accuracy, % (points labelled with mix)");
 }
 
 std::string draw_series(const std::vector<Point>& points, const Axis& x, const Axis& y,
@@ -85,8 +48,7 @@ std::string draw_series(const std::vector<Point>& points, const Axis& x, const A
   for (const Point& p : points) {
     path += concat(path.empty() ? "M" : " L", fixed(x(p.seconds), 1), " ", fixed(y(p.accuracy), 1));
     marks += line(x(p.seconds), y(p.accuracy - p.deviation), x(p.seconds), y(p.accuracy + p.deviation), color);
-    marks += concat("<circle cx=\"", fixed(x(p.seconds), 1), "\" cy=\"", fixed(y(p.accuracy), 1),
-                    "\" r=\"4\" fill=\"", color, "\"/>\n");
+    marks += svg::circle(x(p.seconds), y(p.accuracy), color);
     marks += text(x(p.seconds) + 6, y(p.accuracy) - 6, "start", concat(p.mix));
   }
   return concat("<path d=\"", path, "\" fill=\"none\" stroke=\"", color, "\" stroke-width=\"1.5\"/>\n", marks);
@@ -108,9 +70,7 @@ std::string plot_sweep(const std::vector<SweepCell>& cells) {
       high_y = std::max(high_y, point.accuracy + point.deviation);
     }
   }
-  std::string out = concat("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ", kWidth, " ", kHeight,
-                           "\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"", kWidth,
-                           "\" height=\"", kHeight, "\" fill=\"#ffffff\"/>\n");
+  std::string out;
   if (!series.empty()) {
     const Axis x = make_axis(low_x, high_x, kLeft, kWidth - kRight);
     const Axis y = make_axis(low_y, high_y, kHeight - kBottom, kTop);
@@ -124,7 +84,7 @@ std::string plot_sweep(const std::vector<SweepCell>& cells) {
       out += text(kWidth - kRight + 50, legend_y, "start", concat("p_intra ", p_intra));
     }
   }
-  return out + "</svg>\n";
+  return svg::document(kWidth, kHeight, out);
 }
 
 }  // namespace kith

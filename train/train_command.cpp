@@ -35,13 +35,14 @@ void print_batch(std::size_t done, std::size_t of) {
 }
 
 void run(const TrainFlags& flags) {
-  const RunOptions options = flags.resolve();
+  RunOptions options = flags.resolve();
   std::optional<tbb::global_control> limit;
   if (flags.threads > 0) {
     limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(flags.threads));
   }
   const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend);
   const Dataset dataset = open_for_training(flags);
+  options.trainer.staging = flags.staging(dataset);
   std::function<void(std::size_t, std::size_t)> on_batch;
   if (isatty(STDERR_FILENO)) on_batch = print_batch;
   const RunReport report = run_training(dataset, *backend, options, print_epoch, on_batch);
@@ -62,7 +63,9 @@ void add_train_command(CLI::App& app) {
   command->footer(
       "Example: COMM-RAND batches of 16 communities, then plain random ones\n"
       "  kith train products.kith.h5 --model sage --group 16 --p-intra 0.9 --json structured.json\n"
-      "  kith train products.kith.h5 --model sage --mix 1 --p-intra 0.5 --json random.json");
+      "  kith train products.kith.h5 --model sage --mix 1 --p-intra 0.5 --json random.json\n"
+      "Features larger than memory: rows come from the file, a tenth of them stay at hand\n"
+      "  kith train papers.kith.h5 --stage auto --stage-bytes 10% --host-bytes 0");
   command->callback([flags] { run(*flags); });
 }
 

@@ -43,6 +43,7 @@ Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& opt
 
 bool Trainer::samples_on_device(const Loader& loader) const {
   const bool is_possible = model_.backend().name() != "cpu" && model_.options().kind == ModelKind::sage &&
+                           options_.staging.policy == StagePolicy::none &&
                            loader.options().sampler.kind != SamplerKind::cluster;
   if (options_.sample_on == SampleOn::automatic) return is_possible;
   KITH_CHECK(options_.sample_on == SampleOn::host || is_possible, InvalidArgument,
@@ -55,16 +56,23 @@ bool Trainer::samples_on_device(const Loader& loader) const {
 EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
                                const std::function<void(std::size_t, std::size_t)>& on_batch) {
   const Stopwatch epoch_watch;
-  EpochReport report{
-      .epoch = epoch, .valid_accuracy = std::numeric_limits<double>::quiet_NaN(), .seconds = {}, .stats = {}};
+  EpochReport report{.epoch = epoch,
+                     .valid_accuracy = std::numeric_limits<double>::quiet_NaN(),
+                     .seconds = {},
+                     .stats = {},
+                     .traffic = {}};
   const Plan plan = loader.plan(epoch);
   Backend& backend = model_.backend();
   const ModelKind kind = model_.options().kind;
   const bool is_on_device = samples_on_device(loader);
   std::unique_ptr<Staging>& made = is_on_device ? device_sampled_ : staging_;
   if (!made) {
-    made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_.features(), kind)
-                        : make_resident_staging(backend, dataset_, data_.features(), kind);
+    if (options_.staging.policy != StagePolicy::none) {
+      made = make_tiered_staging(backend, dataset_, loader, kind, options_.staging);
+    } else {
+      made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_.features(), kind)
+                          : make_resident_staging(backend, dataset_, data_.features(), kind);
+    }
   }
   Staging& staging = *made;
   report.has_locality = !is_on_device;
@@ -88,6 +96,7 @@ EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
     report.seconds.sample += staged->sample_seconds;
     report.seconds.stage += staged->stage_seconds;
     report.stats += staged->stats;
+    report.traffic += staged->traffic;
     if (on_batch) on_batch(static_cast<std::size_t>(report.stats.batches), plan.size());
   }
   const LossResult sum = backend.read_loss(totals);

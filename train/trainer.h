@@ -30,7 +30,8 @@ struct EpochReport {
   double train_loss = 0;      ///< mean over the labelled roots, in nats
   double valid_accuracy = 0;  ///< of the chosen metric, 0..1; NaN if not evaluated
   EpochSeconds seconds;
-  BatchStats stats;  ///< sums over the batches
+  BatchStats stats;      ///< sums over the batches
+  StageTraffic traffic;  ///< the same; nothing if features are read in place
   bool has_locality =
       true;  ///< whether stats.pages and stats.reused_input_nodes were counted: on the host only
 };
@@ -51,6 +52,7 @@ struct TrainerOptions {
   AdamOptions adam;
   Metric metric = Metric::accuracy;
   SampleOn sample_on = SampleOn::automatic;
+  StagingOptions staging = {};  ///< policy `none`: features are read in place
 };
 
 /// Owns the optimiser. Keeps references to model and dataset, which must outlive it.

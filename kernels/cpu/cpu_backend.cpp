@@ -10,6 +10,7 @@
 #include "kernels/cpu/edge_ops.h"
 #include "kernels/cpu/head_dot.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/recurrent.h"
 #include "kernels/cpu/training.h"
 #include "kernels/dispatch.h"
 #include "kernels/op_check.h"
@@ -250,6 +251,36 @@ void CpuBackend::softmax_cross_entropy(const Tensor& logits, std::span<const std
   sums[0] += result.loss;
   sums[1] += static_cast<double>(result.correct);
   sums[2] += static_cast<double>(result.counted);
+}
+
+void CpuBackend::embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) {
+  op_check::embed(table, ids.size(), out);
+  cpu::embed(table, ids, out);
+}
+
+void CpuBackend::embed_backward(std::span<const std::int32_t> ids, const Tensor& grad_out, Tensor& grad_table) {
+  op_check::embed_backward(ids.size(), grad_out, grad_table);
+  cpu::embed_backward(ids, grad_out, grad_table);
+}
+
+void CpuBackend::lstm_cell(Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden) {
+  op_check::lstm_cell(gates, previous_cell, cell, hidden);
+  cpu::lstm_cell(gates, previous_cell, cell, hidden);
+}
+
+void CpuBackend::lstm_cell_backward(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell,
+                                    const Tensor& grad_hidden, Tensor& grad_cell, Tensor& grad_gates) {
+  op_check::lstm_cell(gates, previous_cell, cell, grad_hidden);
+  op_check::same_shape("lstm_cell_backward", "grad_cell", grad_cell, cell);
+  op_check::same_shape("lstm_cell_backward", "grad_gates", grad_gates, gates);
+  cpu::lstm_cell_backward(
+      {.gates = gates, .previous_cell = previous_cell, .cell = cell, .grad_hidden = grad_hidden}, grad_cell,
+      grad_gates);
+}
+
+double CpuBackend::clip_gradients(std::span<Tensor* const> gradients, double max_norm) {
+  op_check::clip_gradients(max_norm);
+  return cpu::clip_gradients(gradients, max_norm);
 }
 
 void CpuBackend::adam(std::span<const AdamParameter> parameters, const AdamOptions& options,

@@ -66,6 +66,12 @@ class CpuBackend final : public Backend {
   void softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels, Tensor* gradient,
                              Tensor& totals) override;
   void end_step() override {}
+  void embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) override;
+  void embed_backward(std::span<const std::int32_t> ids, const Tensor& grad_out, Tensor& grad_table) override;
+  void lstm_cell(Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden) override;
+  void lstm_cell_backward(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell,
+                          const Tensor& grad_hidden, Tensor& grad_cell, Tensor& grad_gates) override;
+  double clip_gradients(std::span<Tensor* const> gradients, double max_norm) override;
   void adam(std::span<const AdamParameter> parameters, const AdamOptions& options, std::int64_t step) override;
 
  private:

@@ -1,6 +1,7 @@
 #include "kernels/cuda/cuda_backend.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "kernels/cuda/edge_ops.h"
 #include "kernels/cuda/edge_scores.h"
 #include "kernels/cuda/head_dot.h"
+#include "kernels/cuda/recurrent.h"
 #include "kernels/cuda/training.h"
 #include "kernels/op_check.h"
 
@@ -298,6 +300,42 @@ void CudaBackend::end_step() {
   Tensor::Buffer step = make_event(context_.stream, context_.stream);
   if (last_step_) CUDA_CHECK(cudaEventSynchronize(event_of(last_step_)));
   last_step_ = std::move(step);
+}
+
+void CudaBackend::embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) {
+  op_check::embed(table, ids.size(), out);
+  cuda::embed(context_, table, ids, out);
+}
+
+void CudaBackend::embed_backward(std::span<const std::int32_t> ids, const Tensor& grad_out,
+                                 Tensor& grad_table) {
+  op_check::embed_backward(ids.size(), grad_out, grad_table);
+  cuda::embed_backward(context_, ids, grad_out, grad_table);
+}
+
+void CudaBackend::lstm_cell(Tensor& gates, const Tensor& previous_cell, Tensor& cell, Tensor& hidden) {
+  op_check::lstm_cell(gates, previous_cell, cell, hidden);
+  cuda::lstm_cell(context_, gates, previous_cell, cell, hidden);
+}
+
+void CudaBackend::lstm_cell_backward(const Tensor& gates, const Tensor& previous_cell, const Tensor& cell,
+                                     const Tensor& grad_hidden, Tensor& grad_cell, Tensor& grad_gates) {
+  op_check::lstm_cell(gates, previous_cell, cell, grad_hidden);
+  op_check::same_shape("lstm_cell_backward", "grad_cell", grad_cell, cell);
+  op_check::same_shape("lstm_cell_backward", "grad_gates", grad_gates, gates);
+  cuda::lstm_cell_backward(
+      context_, {.gates = gates, .previous_cell = previous_cell, .cell = cell, .grad_hidden = grad_hidden},
+      grad_cell, grad_gates);
+}
+
+double CudaBackend::clip_gradients(std::span<Tensor* const> gradients, double max_norm) {
+  op_check::clip_gradients(max_norm);
+  Tensor sum = zeros(1, 1, Scalar::f64);
+  for (const Tensor* gradient : gradients) cuda::add_squares(context_, *gradient, sum);
+  for (Tensor* const gradient : gradients) cuda::clip(context_, sum, max_norm, *gradient);
+  double squares = 0;
+  download(sum, std::span(&squares, 1));
+  return std::sqrt(squares);
 }
 
 void CudaBackend::adam(std::span<const AdamParameter> parameters, const AdamOptions& options,

@@ -1,10 +1,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "kernels/cuda/aggregate.h"
 #include "kernels/cuda/block_sum.cuh"
-#include "kernels/cuda/check.h"
-#include "kernels/cuda/dense.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/recurrent.h"
 #include "kernels/dispatch.h"
@@ -13,17 +10,35 @@ namespace kith::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kNormThreads = 512;  // one block a tensor: fixes the order of the sum
+constexpr int kColumnThreads = 32;
+constexpr int kSumThreads = 512;  // one block sums a tensor: fixes the order
 
-LaunchShape one_thread_each(const Context& context, std::int64_t count) {
-  return {.grid = dim3(static_cast<unsigned>(ceil_div(count, kThreads))),
-          .block = dim3(kThreads),
+__device__ std::int64_t thread_number() {
+  return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+
+LaunchShape one_thread_each(const Context& context, std::int64_t count, int threads = kThreads) {
+  return {.grid = dim3(static_cast<unsigned>(ceil_div(count, threads))),
+          .block = dim3(static_cast<unsigned>(threads)),
           .stream = context.stream};
 }
 
-__global__ void number_kernel(std::int64_t count, std::int32_t* out) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (i < count) out[i] = static_cast<std::int32_t>(i);
+/// A thread a value.
+template <typename T>
+__global__ void embed_kernel(const T* table, const std::int32_t* ids, std::int64_t count, std::int64_t cols,
+                             T* out) {
+  const std::int64_t i = thread_number();
+  if (i >= count) return;
+  out[i] = table[ids[i / cols] * cols + i % cols];
+}
+
+/// A thread a column: ids may repeat, and the order of the sum is that of i.
+template <typename T>
+__global__ void embed_backward_kernel(const std::int32_t* ids, std::int64_t num_ids, std::int64_t cols,
+                                      const T* grad_out, T* grad_table) {
+  const std::int64_t j = thread_number();
+  if (j >= cols) return;
+  for (std::int64_t i = 0; i < num_ids; ++i) grad_table[ids[i] * cols + j] += grad_out[i * cols + j];
 }
 
 template <typename T>
@@ -31,87 +46,92 @@ __device__ T sigmoid(T x) {
   return T{1} / (T{1} + exp(-x));
 }
 
-/// One unit a thread. gates: the sums of i, f, g, o of a row, one after another; their activations afterwards.
+/// A thread a unit of a sequence.
 template <typename T>
-__global__ void lstm_cell_kernel(std::int64_t count, std::int32_t units, T* gates, const T* previous_cell,
+__global__ void lstm_cell_kernel(std::int64_t count, std::int64_t units, T* gates, const T* previous_cell,
                                  T* cell, T* hidden) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_number();
   if (i >= count) return;
-  T* const row = gates + i / units * 4 * units + i % units;
-  const T input = sigmoid(row[0]);
-  const T forget = sigmoid(row[units]);
-  const T fresh = tanh(row[2 * units]);
-  const T output = sigmoid(row[3 * units]);
-  row[0] = input;
-  row[units] = forget;
-  row[2 * units] = fresh;
-  row[3 * units] = output;
-  const T next = forget * previous_cell[i] + input * fresh;
-  cell[i] = next;
-  hidden[i] = output * tanh(next);
+  T* const own = gates + i / units * 4 * units + i % units;
+  const T input = sigmoid(own[0]), forget = sigmoid(own[units]);
+  const T fresh = tanh(own[2 * units]), output = sigmoid(own[3 * units]);
+  own[0] = input;
+  own[units] = forget;
+  own[2 * units] = fresh;
+  own[3 * units] = output;
+  cell[i] = forget * previous_cell[i] + input * fresh;
+  hidden[i] = output * tanh(cell[i]);
 }
 
-/// The arrays of one step backwards.
 template <typename T>
-struct BackwardCall {
+struct LstmArrays {
   const T* gates;
   const T* previous_cell;
   const T* cell;
   const T* grad_hidden;
-  T* grad_cell;
-  T* grad_gates;
 };
 
+/// A thread a unit of a sequence.
 template <typename T>
-__global__ void lstm_cell_backward_kernel(std::int64_t count, std::int32_t units, BackwardCall<T> call) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+__global__ void lstm_cell_backward_kernel(std::int64_t count, std::int64_t units, LstmArrays<T> in,
+                                          T* grad_cell, T* grad_gates) {
+  const std::int64_t i = thread_number();
   if (i >= count) return;
-  const std::int64_t at = i / units * 4 * units + i % units;
-  const T* const row = call.gates + at;
-  T* const grad_row = call.grad_gates + at;
-  const T input = row[0], forget = row[units], fresh = row[2 * units], output = row[3 * units];
-  const T squashed = tanh(call.cell[i]);
-  const T grad = call.grad_cell[i] + call.grad_hidden[i] * output * (T{1} - squashed * squashed);
-  grad_row[0] = grad * fresh * input * (T{1} - input);
-  grad_row[units] = grad * call.previous_cell[i] * forget * (T{1} - forget);
-  grad_row[2 * units] = grad * input * (T{1} - fresh * fresh);
-  grad_row[3 * units] = call.grad_hidden[i] * squashed * output * (T{1} - output);
-  call.grad_cell[i] = grad * forget;
+  const std::int64_t first = i / units * 4 * units + i % units;
+  const T input = in.gates[first], forget = in.gates[first + units];
+  const T fresh = in.gates[first + 2 * units], output = in.gates[first + 3 * units];
+  const T squashed = tanh(in.cell[i]);
+  const T grad = grad_cell[i] + in.grad_hidden[i] * output * (T{1} - squashed * squashed);
+  grad_gates[first] = grad * fresh * input * (T{1} - input);
+  grad_gates[first + units] = grad * in.previous_cell[i] * forget * (T{1} - forget);
+  grad_gates[first + 2 * units] = grad * input * (T{1} - fresh * fresh);
+  grad_gates[first + 3 * units] = in.grad_hidden[i] * squashed * output * (T{1} - output);
+  grad_cell[i] = grad * forget;
 }
 
-/// *sum += the squares of x. One block.
+/// One block.
 template <typename T>
-__global__ void add_squares_kernel(const T* x, std::int64_t count, double* sum) {
+__global__ void add_squares_kernel(const T* values, std::int64_t count, double* sum) {
   double own = 0;
   for (std::int64_t i = threadIdx.x; i < count; i += blockDim.x) {
-    own += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    own += static_cast<double>(values[i]) * static_cast<double>(values[i]);
   }
   const double all = block_sum(own, shared_memory<double>());
   if (threadIdx.x == 0) *sum += all;
 }
 
+template <typename T>
+__global__ void clip_kernel(const double* sum, double max_norm, std::int64_t count, T* values) {
+  const std::int64_t i = thread_number();
+  const double norm = sqrt(*sum);
+  if (i < count && norm > max_norm) values[i] *= static_cast<T>(max_norm / norm);
+}
+
 }  // namespace
+
+void embed(const Context& context, const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) {
+  with_scalar(table.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(&embed_kernel<T>, one_thread_each(context, out.size()), table.data<T>(), ids.data(), out.size(),
+           out.cols(), out.data<T>());
+  });
+}
 
 void embed_backward(const Context& context, std::span<const std::int32_t> ids, const Tensor& grad_out,
                     Tensor& grad_table) {
-  // A block in which row i hears from ids[i] alone: its mean is the row, and its gradient adds in the order of
-  // i.
-  const auto count = static_cast<std::int64_t>(ids.size()) + 1;
-  const Tensor::Buffer offsets = context.memory.acquire_array<std::int32_t>(count);
-  launch(&number_kernel, one_thread_each(context, count), count, array_of<std::int32_t>(offsets));
-  const BlockCsrView block{.num_sources = static_cast<std::int32_t>(grad_table.rows()),
-                           .offsets = {array_of<std::int32_t>(offsets), static_cast<std::size_t>(count)},
-                           .sources = ids};
-  aggregate_backward(context, block, {}, grad_out, grad_table);
+  with_scalar(grad_table.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(&embed_backward_kernel<T>, one_thread_each(context, grad_table.cols(), kColumnThreads), ids.data(),
+           static_cast<std::int64_t>(ids.size()), grad_table.cols(), grad_out.data<T>(), grad_table.data<T>());
+  });
 }
 
 void lstm_cell(const Context& context, Tensor& gates, const Tensor& previous_cell, Tensor& cell,
                Tensor& hidden) {
   with_scalar(cell.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    launch(&lstm_cell_kernel<T>, one_thread_each(context, cell.size()), cell.size(),
-           static_cast<std::int32_t>(cell.cols()), gates.data<T>(), previous_cell.data<T>(), cell.data<T>(),
-           hidden.data<T>());
+    launch(&lstm_cell_kernel<T>, one_thread_each(context, cell.size()), cell.size(), cell.cols(),
+           gates.data<T>(), previous_cell.data<T>(), cell.data<T>(), hidden.data<T>());
   });
 }
 
@@ -119,40 +139,32 @@ void lstm_cell_backward(const Context& context, const LstmCellPass& pass, Tensor
                         Tensor& grad_gates) {
   with_scalar(pass.cell.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    launch(&lstm_cell_backward_kernel<T>, one_thread_each(context, pass.cell.size()), pass.cell.size(),
-           static_cast<std::int32_t>(pass.cell.cols()),
-           BackwardCall<T>{.gates = pass.gates.data<T>(),
+    const LstmArrays<T> in{.gates = pass.gates.data<T>(),
                            .previous_cell = pass.previous_cell.data<T>(),
                            .cell = pass.cell.data<T>(),
-                           .grad_hidden = pass.grad_hidden.data<T>(),
-                           .grad_cell = grad_cell.data<T>(),
-                           .grad_gates = grad_gates.data<T>()});
+                           .grad_hidden = pass.grad_hidden.data<T>()};
+    launch(&lstm_cell_backward_kernel<T>, one_thread_each(context, grad_cell.size()), grad_cell.size(),
+           grad_cell.cols(), in, grad_cell.data<T>(), grad_gates.data<T>());
   });
 }
 
-double clip_gradients(const Context& context, std::span<Tensor* const> gradients, double max_norm) {
-  Tensor sum = context.memory.acquire(1, 1, Scalar::f64);
-  fill(context, 0, sum);
-  for (const Tensor* const gradient : gradients) {
-    with_scalar(gradient->scalar(), [&](auto zero) {
-      using T = decltype(zero);
-      launch(&add_squares_kernel<T>,
-             LaunchShape{.grid = dim3(1),
-                         .block = dim3(kNormThreads),
-                         .shared_bytes = kNormThreads * sizeof(double),
-                         .stream = context.stream},
-             gradient->data<T>(), gradient->size(), sum.data<double>());
-    });
-  }
-  double squares = 0;
-  CUDA_CHECK(
-      cudaMemcpyAsync(&squares, sum.data<double>(), sizeof squares, cudaMemcpyDeviceToHost, context.stream));
-  CUDA_CHECK(cudaStreamSynchronize(context.stream));
-  const double norm = std::sqrt(squares);
-  if (norm > max_norm) {
-    for (Tensor* const gradient : gradients) scale(context, max_norm / norm, *gradient);
-  }
-  return norm;
+void add_squares(const Context& context, const Tensor& x, Tensor& sum) {
+  const LaunchShape one_block{.grid = dim3(1),
+                              .block = dim3(kSumThreads),
+                              .shared_bytes = kSumThreads * sizeof(double),
+                              .stream = context.stream};
+  with_scalar(x.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(&add_squares_kernel<T>, one_block, x.data<T>(), x.size(), sum.data<double>());
+  });
+}
+
+void clip(const Context& context, const Tensor& sum, double max_norm, Tensor& x) {
+  with_scalar(x.scalar(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(&clip_kernel<T>, one_thread_each(context, x.size()), sum.data<double>(), max_norm, x.size(),
+           x.data<T>());
+  });
 }
 
 }  // namespace kith::cuda

@@ -68,7 +68,7 @@ TEST(OptionsCli, KnobsReachTheOptions) {
 TEST(OptionsCli, RefusesTextThatMeansNothing) {
   for (const char* line :
        {"a --fanout 15,x", "a --fanout 15,,5", "a --fanout 99999999999", "a --group many", "a --model gat2",
-        "a --batch-order random", "a --no-intra maybe", "a --metric f1", "a --stage lstm", "a --sample-on gpu",
+        "a --batch-order random", "a --no-intra maybe", "a --metric f1", "a --stage fifo", "a --sample-on gpu",
         "a --sampler best", "a --mixing well", "a --features swap", "a --threads -1"}) {
     EXPECT_THROW(parse(line), InvalidArgument) << line;
   }

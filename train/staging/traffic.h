@@ -1,0 +1,23 @@
+// The accounts of staging.
+#pragma once
+
+#include <cstdint>
+
+namespace kith {
+
+/// What staging moved for some batches, as it happened.
+struct StageTraffic {
+  std::int64_t rows = 0;                        ///< asked for, each once a batch
+  std::int64_t hits = 0;                        ///< of them, found in the fast tier
+  std::int64_t host_bytes = 0, disk_bytes = 0;  ///< read from these tiers
+
+  StageTraffic& operator+=(const StageTraffic& other) {
+    rows += other.rows;
+    hits += other.hits;
+    host_bytes += other.host_bytes;
+    disk_bytes += other.disk_bytes;
+    return *this;
+  }
+};
+
+}  // namespace kith
