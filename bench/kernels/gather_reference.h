@@ -1,5 +1,5 @@
-// How fast this machine reads the rows that an aggregation has to read: the same rows in the same order, added up
-// into a few numbers, nothing written.
+// How fast this machine reads the rows that an aggregation has to read: the same rows in the same order, added
+// up into a few numbers, nothing written.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -44,10 +44,9 @@ inline double gather_seconds(const Block& block, const Tensor& x) {
   double best = std::numeric_limits<double>::infinity();
   for (int pass = 0; pass < kPasses; ++pass) {
     const auto start = std::chrono::steady_clock::now();
-    tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, block.view().num_edges(), kEdgesPerTask),
-                      [&](const auto& edges) {
-                        benchmark::DoNotOptimize(read_rows(block, x, edges.begin(), edges.end()));
-                      });
+    tbb::parallel_for(
+        tbb::blocked_range<std::int64_t>(0, block.view().num_edges(), kEdgesPerTask),
+        [&](const auto& edges) { benchmark::DoNotOptimize(read_rows(block, x, edges.begin(), edges.end())); });
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     best = std::min(best, seconds.count());
   }

@@ -50,7 +50,7 @@ ALLOCATOR = ":".join(
 def per_hop(batch):
     """New nodes and edges of each hop, which PyG needs to trim layers.
 
-    torch-sparse does not say, but keeps order: the edges of a hop end at the nodes that the hop before it added.
+    torch-sparse does not say, but keeps order: a hop's edges end at the nodes that the hop before it added.
     """
     if "num_sampled_nodes" in batch:
         return batch.num_sampled_nodes, batch.num_sampled_edges

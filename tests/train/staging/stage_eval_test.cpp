@@ -62,8 +62,8 @@ TEST(StageEval, WritesTheKeysOfTheContract) {
   EXPECT_TRUE(json.contains("options"));
   ASSERT_EQ(json["policies"].size(), 10U);
   for (const auto& policy : json["policies"]) {
-    for (const char* key : {"policy", "hit_rate", "bytes_moved", "stall_seconds", "precision_at_10", "recall_at_10",
-                            "predictor_seconds", "distance_to_bound"}) {
+    for (const char* key : {"policy", "hit_rate", "bytes_moved", "stall_seconds", "precision_at_10",
+                            "recall_at_10", "predictor_seconds", "distance_to_bound"}) {
       EXPECT_TRUE(policy.contains(key)) << key;
     }
     EXPECT_TRUE(policy["bytes_moved"].contains("host") && policy["bytes_moved"].contains("disk"));
@@ -72,7 +72,9 @@ TEST(StageEval, WritesTheKeysOfTheContract) {
   const std::string table = to_table(report), picture = plot_staging(report);
   for (const char* name : {"presample", "lru", "lstm", "auto", "bound"}) {
     EXPECT_NE(table.find(name), std::string::npos) << name;
-    if (std::string(name) != "bound") EXPECT_NE(picture.find(name), std::string::npos) << name;
+    if (std::string(name) != "bound") {
+      EXPECT_NE(picture.find(name), std::string::npos) << name;
+    }
   }
   EXPECT_EQ(picture.rfind("<svg", 0), 0U);
 }
