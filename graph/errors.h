@@ -40,13 +40,13 @@ class DeviceError : public EnvironmentError {
   using EnvironmentError::EnvironmentError;
 };
 
-/// Joins its arguments as a stream would print them.
-template <typename... Parts>
-std::string concat(Parts&&... parts) {
+/// concat(parts...) joins its arguments as a stream would print them. An object, so that a call of another
+/// library's concat with a type of ours does not find it (pybind11 has one).
+inline constexpr auto concat = []<typename... Parts>(Parts&&... parts) {
   std::ostringstream out;
   (out << ... << std::forward<Parts>(parts));
   return std::move(out).str();
-}
+};
 
 }  // namespace kith
 

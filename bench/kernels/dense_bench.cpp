@@ -1,14 +1,21 @@
 // Dense products and elementwise passes at the sizes of a GraphSAGE layer. Verified before they are timed.
+// of_cblas: the speed of a product as a share of that of a plain CBLAS call with the same threads.
 #include <benchmark/benchmark.h>
+#include <cblas.h>
 #include <tbb/global_control.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <random>
 
 #include "kernels/backend.h"
+
+// Only OpenBLAS has it; with another CBLAS the address is null.
+extern "C" void openblas_set_num_threads(int) __attribute__((weak));
 
 namespace kith {
 namespace {
@@ -38,6 +45,38 @@ void count_flops(benchmark::State& state) {
   state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
+/// Seconds of the fastest of seven runs.
+template <typename Run>
+double best_seconds(const Run& run) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 7; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    run();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::min(best, seconds.count());
+  }
+  return best;
+}
+
+/// Sets the counter `of_cblas`: the speed of `run` as a share of that of one sgemm call, which splits its work
+/// over the same number of threads by itself.
+template <typename Run>
+void count_of_cblas(benchmark::State& state, const Tensor& a, const Tensor& b, Tensor& c, const Run& run) {
+  const auto set_threads = [](std::int64_t count) {
+    if (openblas_set_num_threads != nullptr) openblas_set_num_threads(static_cast<int>(count));
+  };
+  const auto rows = static_cast<int>(c.rows()), cols = static_cast<int>(c.cols());
+  const auto inner = static_cast<int>(a.cols());
+  const double own = best_seconds(run);
+  set_threads(state.range(3));
+  const double plain = best_seconds([&] {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, cols, inner, 1, a.data<float>(), inner,
+                b.data<float>(), cols, 0, c.data<float>(), cols);
+  });
+  set_threads(1);
+  state.counters["of_cblas"] = plain / own;
+}
+
 /// c [rows x cols] = a [rows x inner] @ b [inner x cols].
 void matmul(benchmark::State& state) {
   const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, state.range(3));
@@ -59,6 +98,7 @@ void matmul(benchmark::State& state) {
   for (auto _ : state) {
     backend->matmul(a, false, b, false, 0, c);
   }
+  count_of_cblas(state, a, b, c, [&] { backend->matmul(a, false, b, false, 0, c); });
   count_flops(state);
 }
 

@@ -47,12 +47,28 @@ ALLOCATOR = ":".join(
 )
 
 
+def per_hop(batch):
+    """New nodes and edges of each hop, which PyG needs to trim layers.
+
+    torch-sparse does not say, but keeps order: a hop's edges end at the nodes that the hop before it added.
+    """
+    if "num_sampled_nodes" in batch:
+        return batch.num_sampled_nodes, batch.num_sampled_edges
+    source, target = batch.edge_index
+    node_bounds, edge_bounds = [0, batch.batch_size], [0]
+    for _ in FANOUT:
+        end = int(torch.searchsorted(target, node_bounds[-1]))
+        edge_bounds.append(end)
+        node_bounds.append(max(int(source[:end].max()) + 1, node_bounds[-1]) if end else node_bounds[-1])
+    return np.diff(node_bounds).tolist(), np.diff(edge_bounds).tolist()
+
+
 class PyG:
     """A loader and a trimmed model, trained as PyG's examples do."""
 
     def __init__(self, dataset, roots, model):
         data = Data(
-            x=torch.from_numpy(np.ascontiguousarray(dataset.x)),
+            x=torch.from_numpy(np.array(dataset.x)),
             y=torch.from_numpy(dataset.y.astype(np.int64)),
             edge_index=torch.from_numpy(dataset.edge_index),
         )
@@ -68,11 +84,12 @@ class PyG:
         start = time.perf_counter()
         for batch in self.loader:
             self.optimizer.zero_grad()
+            nodes, sampled_edges = per_hop(batch)
             out = self.model(
                 batch.x,
                 batch.edge_index,
-                num_sampled_nodes_per_hop=batch.num_sampled_nodes,
-                num_sampled_edges_per_hop=batch.num_sampled_edges,
+                num_sampled_nodes_per_hop=nodes,
+                num_sampled_edges_per_hop=sampled_edges,
             )[: batch.batch_size]
             loss = torch.nn.functional.cross_entropy(out, batch.y[: batch.batch_size])
             loss.backward()

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kSlack =
+    4;  // with none, steps of GAT freed blocks of one size for those of another for ever
 
 /// Rounds up to a quarter of a power of two: batches differ a little in size and should still share blocks.
 std::size_t size_class(std::size_t bytes) {
@@ -68,8 +70,8 @@ std::byte* BufferPool::take_kept(std::size_t bytes, std::size_t& block_bytes) {
   return data;
 }
 
-void BufferPool::shrink_to_peak() {
-  while (!kept_.empty() && live_bytes_ + kept_bytes_ > peak_bytes_) {
+void BufferPool::shrink() {
+  while (!kept_.empty() && live_bytes_ + kept_bytes_ > peak_bytes_ + peak_bytes_ / kSlack) {
     const auto largest = std::prev(kept_.end());
     kept_bytes_ -= largest->first;
     std::free(largest->second);
@@ -86,7 +88,8 @@ Tensor::Buffer BufferPool::acquire(std::size_t bytes) {
   peak_bytes_ = std::max(peak_bytes_, live_bytes_);
   ++num_live_;
   if (data == nullptr) {
-    shrink_to_peak();
+    ++num_allocations_;
+    shrink();
     lock.unlock();
     try {
       data = allocate(block_bytes);
@@ -131,6 +134,11 @@ std::size_t BufferPool::live_bytes() const {
 std::size_t BufferPool::kept_bytes() const {
   const std::scoped_lock lock(mutex_);
   return kept_bytes_;
+}
+
+std::size_t BufferPool::num_allocations() const {
+  const std::scoped_lock lock(mutex_);
+  return num_allocations_;
 }
 
 }  // namespace kith::cpu

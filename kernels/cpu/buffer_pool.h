@@ -11,10 +11,9 @@
 namespace kith::cpu {
 
 /// Hands out 64-byte-aligned buffers and keeps what comes back, because touching fresh pages costs more than
-/// filling them. Bounded: live and kept bytes together never exceed the most that were ever live at once, so
-/// the pool takes no more memory than the program needed anyway. Blocks of 2 MiB and more are aligned for huge
-/// pages. Thread-safe. Lives until close() was called and every buffer is back; there is no other way to
-/// destroy it.
+/// filling them. Bounded: live and kept bytes together never exceed the most that were ever live at once by
+/// more than a quarter. Blocks of 2 MiB and more are aligned for huge pages. Thread-safe. Lives until close()
+/// was called and every buffer is back; there is no other way to destroy it.
 class BufferPool {
  public:
   struct Options {
@@ -32,6 +31,7 @@ class BufferPool {
 
   std::size_t live_bytes() const;
   std::size_t kept_bytes() const;
+  std::size_t num_allocations() const;  ///< blocks that were not kept from before
 
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
@@ -42,7 +42,7 @@ class BufferPool {
 
   static void give_back(void* pool, std::byte* data, std::size_t bytes);
   std::byte* take_kept(std::size_t bytes, std::size_t& block_bytes);
-  void shrink_to_peak();
+  void shrink();
 
   const Options options_;
   mutable std::mutex mutex_;
@@ -51,6 +51,7 @@ class BufferPool {
   std::size_t kept_bytes_ = 0;
   std::size_t peak_bytes_ = 0;  ///< most live bytes ever
   std::size_t num_live_ = 0;
+  std::size_t num_allocations_ = 0;
   bool is_closed_ = false;
 };
 

@@ -18,6 +18,7 @@ class CpuBackend final : public Backend {
   CpuBackend& operator=(const CpuBackend&) = delete;
 
   std::string_view name() const override { return "cpu"; }
+  const BufferPool& pool() const { return *pool_; }
   Tensor empty(std::int64_t rows, std::int64_t cols, Scalar scalar) override;
   void fill(Tensor& x, double value) override;
   void copy(const Tensor& from, Tensor& to) override;

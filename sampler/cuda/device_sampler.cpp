@@ -151,7 +151,7 @@ class CudaSampler final : public DeviceSampler {
     hop.edges = options_.keep_edges ? edges_.data() : nullptr;
     draw_positions(own_, hop);
     read_sources(own_, hop);
-    relabel(own_, hop, most_new);
+    relabel(own_, hop);
     return most_new;
   }
 

@@ -1,10 +1,8 @@
 // Rows, draws and sources of one hop. Rows that draw are a thread each, as a draw is a chain of dependent
 // random numbers; everything else goes by edge, so that hubs cost no more than their edges.
-#include <cub/cub.cuh>
-
-#include "kernels/cuda/check.h"
 #include "kernels/cuda/search.cuh"
 #include "sampler/cuda/hop.h"
+#include "sampler/cuda/prefix_sum.h"
 #include "sampler/cuda/threads.cuh"
 
 namespace kith::cuda {
@@ -100,15 +98,9 @@ __global__ void read_kernel(Hop hop) {
 
 void count_edges(const Context& context, const Hop& hop, std::int32_t most) {
   launch(count_kernel, shape_for(context, most), hop, most);
-  // The sum goes on from the hop before, whose end is the first of these. Unsigned, as it may wrap around: the
-  // total in `sizes` tells.
-  auto* const offsets = reinterpret_cast<std::uint32_t*>(hop.offsets + hop.first);
-  std::size_t bytes = 0;
-  CUDA_CHECK(
-      cub::DeviceScan::InclusiveSum(nullptr, bytes, offsets, offsets, std::int64_t{most} + 1, context.stream));
-  const Tensor::Buffer scratch = context.memory.acquire(bytes);
-  CUDA_CHECK(cub::DeviceScan::InclusiveSum(scratch.get(), bytes, offsets, offsets, std::int64_t{most} + 1,
-                                           context.stream));
+  // The sum goes on from the hop before, whose end is the first of these. It may wrap around: the total in
+  // `sizes` tells.
+  add_up(context, reinterpret_cast<std::uint32_t*>(hop.offsets + hop.first), std::int64_t{most} + 1);
 }
 
 void draw_positions(const Context& context, const Hop& hop) {

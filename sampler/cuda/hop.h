@@ -84,8 +84,8 @@ void choose_smallest(const Context& context, const Hop& hop);
 void read_sources(const Context& context, const Hop& hop);
 
 /// Appends the nodes that are new to hop.nodes in order of first appearance, sets sizes.num_new, and turns
-/// sources into local ids. most_new: bound of num_new.
-void relabel(const Context& context, const Hop& hop, std::int32_t most_new);
+/// sources into local ids.
+void relabel(const Context& context, const Hop& hop);
 
 /// Takes the marks from the batch's nodes. nodes: [num_nodes].
 void unmark(const Context& context, const NodeId* nodes, std::int32_t num_nodes, Mark* marks);

@@ -88,7 +88,7 @@ TEST(BufferPool, ReusesWhatComesBackForSizesThatAreAlike) {
   EXPECT_NE(other.get(), first);
 }
 
-TEST(BufferPool, NeverHoldsMoreThanTheMostThatWasLive) {
+TEST(BufferPool, NeverHoldsAQuarterMoreThanTheMostThatWasLive) {
   const Pool pool(cpu::BufferPool::create({}));
   std::size_t peak = 0;
   std::mt19937_64 random(1);
@@ -100,7 +100,7 @@ TEST(BufferPool, NeverHoldsMoreThanTheMostThatWasLive) {
       live.erase(live.begin() + static_cast<std::ptrdiff_t>(random() % live.size()));
     }
     peak = std::max(peak, pool->live_bytes());
-    ASSERT_LE(pool->live_bytes() + pool->kept_bytes(), peak);
+    ASSERT_LE(pool->live_bytes() + pool->kept_bytes(), peak + peak / 4);
   }
   EXPECT_GT(pool->kept_bytes(), 0U);
 }

@@ -93,5 +93,22 @@ TEST_F(DeviceSamplerMemory, ACallThatFailsHarmsNoLaterBatch) {
   EXPECT_GT(num_failures, 30) << "calls that a batch takes";
 }
 
+// What it had on its way still reads the graph.
+TEST_F(DeviceSamplerMemory, ASamplerMayGoAfterACallThatFailed) {
+  emulation::set_schedule(emulation::Schedule::early);
+  const auto backend = make_backend("cuda");
+  for (std::int64_t nth = 1; nth < 60; ++nth) {
+    {
+      const auto sampler = make_device_sampler(*backend, graph_.view(), communities_, kOptions);
+      emulation::fail_call(nth, cudaErrorMemoryAllocation);
+      EXPECT_THROW(sampler->sample(kRoots, 0, 0), std::exception) << "call " << nth;
+      emulation::fail_call(0, cudaSuccess);
+      static_cast<void>(cudaGetLastError());
+    }
+    test::finish(*backend);
+    ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  }
+}
+
 }  // namespace
 }  // namespace kith

@@ -93,12 +93,13 @@ TEST_P(DeviceSamplerTest, LaborTakesTheFirstOfEqualVariates) {
   }
 }
 
+// LABOR's threshold among so many takes several digits to find.
 TEST_P(DeviceSamplerTest, DrawsFromAHubWithALongRow) {
-  const CsrGraph star = test::star_graph(10'000);
+  const CsrGraph star = test::star_graph(20'000);
   for (const auto kind : {SamplerKind::neighbor, SamplerKind::labor}) {
-    SamplerPair samplers(*backend_, star.view(), Communities({0, 4'001, 10'001}, 10'001, "test"),
+    SamplerPair samplers(*backend_, star.view(), Communities({0, 8'001, 20'001}, 20'001, "test"),
                          {.kind = kind, .fanouts = {100}, .p_intra = 0.8, .keep_edges = true});
-    samplers.compare(std::vector<NodeId>{7, 0}, 3, 9);
+    for (std::int32_t epoch = 0; epoch < 10; ++epoch) samplers.compare(std::vector<NodeId>{7, 0}, epoch, 9);
   }
 }
 
@@ -205,6 +206,7 @@ TEST_P(DeviceSamplerTest, WantsACudaBackend) {
             "make_device_sampler: expected a backend of the device cuda, got cpu");
 }
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceSamplerTest);  // a machine may have no device
 INSTANTIATE_TEST_SUITE_P(Devices, DeviceSamplerTest, testing::ValuesIn(test::sampling_devices()),
                          [](const auto& info) { return info.param; });
 

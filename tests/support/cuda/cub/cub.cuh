@@ -90,6 +90,16 @@ struct DeviceScan {
     });
   }
 
+  template <typename In, typename Out, typename Operation>
+  static cudaError_t InclusiveScan(void* storage, std::size_t& bytes, In in, Out out, Operation operation,
+                                   std::int64_t count, cudaStream_t stream = nullptr) {
+    return kith::emulation::cub_call("cub::DeviceScan::InclusiveScan", storage, bytes, count, stream, [=] {
+      for (std::int64_t i = 0; i < count; ++i) {
+        out[i] = i == 0 ? in[i] : operation(out[i - 1], in[i]);
+      }
+    });
+  }
+
   template <typename In, typename Out>
   static cudaError_t InclusiveSum(void* storage, std::size_t& bytes, In in, Out out, std::int64_t count,
                                   cudaStream_t stream = nullptr) {
