@@ -40,6 +40,8 @@ struct SamplerOptions {
   bool is_unbiased = false;          ///< weigh edges so that biased draws keep the neighbourhood's mean
   bool keep_edges = false;           ///< fill MiniBatch::edges
   std::uint64_t seed = 0;
+
+  bool operator==(const SamplerOptions&) const = default;
 };
 
 /// Throws InvalidArgument, naming the option, what is expected and what came.

@@ -113,14 +113,16 @@ class TieredStaging final : public Staging {
   std::size_t num_sampled_ = 0;     ///< of the present epoch
 };
 
-/// Keeps the sampler of the loader that it saw last: its tables are as large as the graph.
+/// Keeps its sampler as long as loaders sample alike: its tables are as large as the graph.
 class DeviceSampledStaging final : public Staging {
  public:
   DeviceSampledStaging(Backend& backend, const Dataset& dataset, FeatureView features)
       : backend_(backend), dataset_(dataset), features_(features) {}
 
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
-    if (loader_ != &loader) begin(loader);
+    if (!sampler_ || options_ != loader.options().sampler || bias_level_ != loader.options().bias_level) {
+      begin(loader);
+    }
     const Stopwatch watch;
     StagedBatch out;
     const std::span<const NodeId> roots = plan[index];
@@ -139,15 +141,17 @@ class DeviceSampledStaging final : public Staging {
  private:
   void begin(const Loader& loader) {
     sampler_.reset();  // before the next one takes its memory
-    sampler_ = make_device_sampler(backend_, dataset_.graph.view(),
-                                   dataset_.communities(loader.options().bias_level), loader.options().sampler);
-    loader_ = &loader;
+    options_ = loader.options().sampler;
+    bias_level_ = loader.options().bias_level;
+    sampler_ =
+        make_device_sampler(backend_, dataset_.graph.view(), dataset_.communities(bias_level_), options_);
   }
 
   Backend& backend_;
   const Dataset& dataset_;
   FeatureView features_;
-  const Loader* loader_ = nullptr;
+  SamplerOptions options_;
+  std::int32_t bias_level_ = 0;
   std::unique_ptr<DeviceSampler> sampler_;
 };
 

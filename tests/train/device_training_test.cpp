@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "train/device_data.h"
 #include "train/model.h"
 #include "train/run.h"
+#include "train/trainer.h"
 
 namespace kith {
 namespace {
@@ -122,6 +124,25 @@ TEST_P(DeviceTraining, ARunEndsWhereTheCpusEnds) {
       EXPECT_EQ(got.epochs[i].stats.communities, expected.epochs[i].stats.communities);
     }
     EXPECT_NEAR(got.test_accuracy, expected.test_accuracy, 0.03);
+  }
+}
+
+TEST_P(DeviceTraining, SamplesAsTheLoaderSaysThatTookTheLastOnesPlace) {
+  const Dataset dataset = test::learnable_dataset();
+  const test::OneBatch f(kind());
+  Model model(*device_, f.options(kind(), 2, Scalar::f32));
+  Trainer trainer(model, dataset, {});
+  std::optional<Loader> loader;  // its address stays
+  for (const std::int32_t fanout : {4, 2}) {
+    loader.emplace(
+        dataset, dataset.splits.train,
+        LoaderOptions{
+            .plan = {.batch_size = 100}, .sampler = {.fanouts = {fanout, fanout}}, .prefetch_depth = 0});
+    const EpochReport report = trainer.run_epoch(*loader, 0);
+    const Plan plan = loader->plan(0);
+    std::int64_t edges = 0;
+    for (std::size_t i = 0; i < plan.size(); ++i) edges += loader->sample(plan, 0, i).stats.edges;
+    EXPECT_EQ(report.stats.edges, edges) << "fanout " << fanout;
   }
 }
 
