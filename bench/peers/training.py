@@ -242,7 +242,9 @@ def main():
     report = {
         "machine": describe(),
         "versions": {m.__name__: m.__version__ for m in (kith, torch, torch_geometric)},
-        "options": {name: str(value) for name, value in vars(args).items()},
+        "options": {
+            name: value.name if isinstance(value, Path) else value for name, value in vars(args).items()
+        },
         "rows": rows,
         "speedup_over_pyg": rows[0]["seconds_per_batch"] / own["seconds_per_batch"],
         "structured_over_random": own["seconds_per_batch"] / rows[2]["seconds_per_batch"],
