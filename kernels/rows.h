@@ -32,4 +32,19 @@ struct Rows {
   }
 };
 
+/// Calls body(Source{}) with the storage type of the rows. Half, BFloat16: how the device holds those.
+template <typename Half, typename BFloat16, typename Body>
+void with_type(Rows::Type type, const Body& body) {
+  switch (type) {
+    case Rows::Type::f32:
+      return body(float{});
+    case Rows::Type::f64:
+      return body(double{});
+    case Rows::Type::f16:
+      return body(Half{});
+    case Rows::Type::bf16:
+      return body(BFloat16{});
+  }
+}
+
 }  // namespace kith

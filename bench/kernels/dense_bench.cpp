@@ -5,13 +5,12 @@
 #include <tbb/global_control.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <random>
 
+#include "bench/kernels/best_seconds.h"
 #include "kernels/backend.h"
 
 // Only OpenBLAS has it; with another CBLAS the address is null.
@@ -45,19 +44,6 @@ void count_flops(benchmark::State& state) {
   state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-/// Seconds of the fastest of seven runs.
-template <typename Run>
-double best_seconds(const Run& run) {
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 7; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    run();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::min(best, seconds.count());
-  }
-  return best;
-}
-
 /// Sets the counter `of_cblas`: the speed of `run` as a share of that of one sgemm call, which splits its work
 /// over the same number of threads by itself.
 template <typename Run>
@@ -67,9 +53,9 @@ void count_of_cblas(benchmark::State& state, const Tensor& a, const Tensor& b, T
   };
   const auto rows = static_cast<int>(c.rows()), cols = static_cast<int>(c.cols());
   const auto inner = static_cast<int>(a.cols());
-  const double own = best_seconds(run);
+  const double own = bench::best_seconds(run);
   set_threads(state.range(3));
-  const double plain = best_seconds([&] {
+  const double plain = bench::best_seconds([&] {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, cols, inner, 1, a.data<float>(), inner,
                 b.data<float>(), cols, 0, c.data<float>(), cols);
   });

@@ -7,10 +7,9 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
-#include <limits>
 
+#include "bench/kernels/best_seconds.h"
 #include "bench/kernels/random_block.h"
 #include "kernels/tensor.h"
 
@@ -37,34 +36,21 @@ inline float read_rows(const Block& block, const Tensor& x, std::int64_t first, 
   return total;
 }
 
-/// Seconds of the fastest of several passes over all edges, with the threads that oneTBB may use.
+/// Seconds of one pass over all edges, with the threads that oneTBB may use.
 inline double gather_seconds(const Block& block, const Tensor& x) {
-  constexpr int kPasses = 7;
   constexpr std::int64_t kEdgesPerTask = 4096;
-  double best = std::numeric_limits<double>::infinity();
-  for (int pass = 0; pass < kPasses; ++pass) {
-    const auto start = std::chrono::steady_clock::now();
+  return best_seconds([&] {
     tbb::parallel_for(
         tbb::blocked_range<std::int64_t>(0, block.view().num_edges(), kEdgesPerTask),
         [&](const auto& edges) { benchmark::DoNotOptimize(read_rows(block, x, edges.begin(), edges.end())); });
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::min(best, seconds.count());
-  }
-  return best;
+  });
 }
 
 /// Sets the counter `over_gather`: the time of the fastest run of `run`, as a multiple of gather_seconds.
 template <typename Run>
 void count_over_gather(benchmark::State& state, const Block& block, const Tensor& x, const Run& run) {
   const double gather = gather_seconds(block, x);
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 7; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    run();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::min(best, seconds.count());
-  }
-  state.counters["over_gather"] = best / gather;
+  state.counters["over_gather"] = best_seconds(run) / gather;
 }
 
 }  // namespace kith::bench

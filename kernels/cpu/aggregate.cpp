@@ -153,7 +153,7 @@ EdgeRows<T> edge_rows(const Tensor& x, const std::int32_t* sources, std::int64_t
 
 template <typename Offset>
 void aggregate(const Adjacency<Offset>& adjacency, const Rows& x, Tensor& out) {
-  with_type(x.type, [&](auto source) {
+  with_type<Half, BFloat16>(x.type, [&](auto source) {
     using Source = decltype(source);
     if (out.scalar() == Scalar::f64) {
       return aggregate_typed<double, Source>(adjacency, x, out);
@@ -217,7 +217,7 @@ void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const T
 
 void gather(const Rows& x, Tensor& out) {
   constexpr std::int64_t kRowsPerTile = 1024;
-  with_type(x.type, [&](auto source) {
+  with_type<Half, BFloat16>(x.type, [&](auto source) {
     using Source = decltype(source);
     const auto* const data = static_cast<const Source*>(x.data);
     with_scalar(out.scalar(), [&](auto zero) {

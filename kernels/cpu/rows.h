@@ -36,19 +36,4 @@ KITH_INLINE float to_float(Half x) {
   return std::bit_cast<float>(scaled | not_finite | sign);
 }
 
-/// Calls body(Source{}) with the storage type of the rows.
-template <typename Body>
-void with_type(Rows::Type type, const Body& body) {
-  switch (type) {
-    case Rows::Type::f32:
-      return body(float{});
-    case Rows::Type::f64:
-      return body(double{});
-    case Rows::Type::f16:
-      return body(Half{});
-    case Rows::Type::bf16:
-      return body(BFloat16{});
-  }
-}
-
 }  // namespace kith::cpu

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/adam_step.h"
 #include "kernels/cpu/multiversion.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
@@ -42,14 +43,6 @@ void add_row_loss(const T* logits, std::int64_t classes, std::int32_t label, T s
   }
 }
 
-/// Factors of one step that are the same for every value.
-template <typename T>
-struct AdamStep {
-  T beta1, beta2, epsilon, weight_decay;
-  T step_size;     ///< lr / (1 - beta1^step)
-  T inverse_root;  ///< 1 / sqrt(1 - beta2^step)
-};
-
 template <typename T>
 KITH_MULTIVERSION void adam_range(const AdamStep<T>& step, std::int64_t count, const T* __restrict gradient,
                                   T* __restrict value, T* __restrict first_moment,
@@ -63,18 +56,6 @@ KITH_MULTIVERSION void adam_range(const AdamStep<T>& step, std::int64_t count, c
     second_moment[i] = v;
     value[i] -= s.step_size * m / (std::sqrt(v) * s.inverse_root + s.epsilon);
   }
-}
-
-template <typename T>
-AdamStep<T> make_step(const AdamOptions& options, std::int64_t step) {
-  const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(step));
-  const double correction2 = 1 - std::pow(options.beta2, static_cast<double>(step));
-  return {.beta1 = static_cast<T>(options.beta1),
-          .beta2 = static_cast<T>(options.beta2),
-          .epsilon = static_cast<T>(options.epsilon),
-          .weight_decay = static_cast<T>(options.weight_decay),
-          .step_size = static_cast<T>(options.lr / correction1),
-          .inverse_root = static_cast<T>(1 / std::sqrt(correction2))};
 }
 
 template <typename T>
@@ -127,8 +108,8 @@ void adam(std::span<const AdamParameter> parameters, const AdamOptions& options,
       tiles.push_back({&parameter, first});
     }
   }
-  const auto step32 = make_step<float>(options, step);
-  const auto step64 = make_step<double>(options, step);
+  const auto step32 = make_adam_step<float>(options, step);
+  const auto step64 = make_adam_step<double>(options, step);
   tbb::parallel_for(std::size_t{0}, tiles.size(), [&](std::size_t i) {
     const AdamParameter& parameter = *tiles[i].parameter;
     if (parameter.value->scalar() == Scalar::f32) {

@@ -6,8 +6,8 @@
 
 #include "kernels/cuda/aggregate.h"
 #include "kernels/cuda/columns.cuh"
-#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/rows.cuh"
+#include "kernels/cuda/threads.cuh"
 #include "kernels/cuda/tiling.h"
 #include "kernels/cuda/transpose.h"
 #include "kernels/dispatch.h"
@@ -192,26 +192,11 @@ void run(const Context& context, const SumCall<Sum, Source, Weights, Offset>& ca
   });
 }
 
-/// Calls body(Source{}) with the storage type of the rows.
-template <typename Body>
-void with_type(Rows::Type type, const Body& body) {
-  switch (type) {
-    case Rows::Type::f32:
-      return body(float{});
-    case Rows::Type::f64:
-      return body(double{});
-    case Rows::Type::f16:
-      return body(__half{});
-    case Rows::Type::bf16:
-      return body(__nv_bfloat16{});
-  }
-}
-
 /// Calls body(Sum{}, Source{}) for the types of a result and of the rows it is made from; f64 rows give f64
 /// only.
 template <typename Body>
 void with_types(Scalar scalar, Rows::Type type, const Body& body) {
-  with_type(type, [&](auto source) {
+  with_type<__half, __nv_bfloat16>(type, [&](auto source) {
     if (scalar == Scalar::f64) return body(double{}, source);
     if constexpr (!std::is_same_v<decltype(source), double>) return body(float{}, source);
   });
@@ -222,7 +207,7 @@ template <typename T>
 __global__ void transposed_weights_kernel(const std::int32_t* edges, const std::int32_t* destinations,
                                           const std::int32_t* offsets, const float* weights,
                                           std::int32_t num_edges, T* values) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_index();
   if (i >= num_edges) return;
   if (weights != nullptr) {
     values[i] = static_cast<T>(__ldg(weights + edges[i]));

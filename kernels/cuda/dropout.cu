@@ -3,14 +3,13 @@
 #include <cstdint>
 
 #include "kernels/cuda/dropout.h"
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/threads.cuh"
 #include "kernels/dispatch.h"
 #include "kernels/dropout_mask.h"
 
 namespace kith::cuda {
 namespace {
 
-constexpr int kThreads = 256;
 static_assert(kThreads % kDropoutLanes == 0);
 
 /// A bias a column, or none.
@@ -25,7 +24,7 @@ struct Bias {
 /// One thread a call of the generator: its 8 elements lie kDropoutLanes apart, so a warp reads whole lines.
 template <typename T>
 __global__ void relu_dropout_kernel(DropoutMask mask, T scale, Bias<T> bias, std::int64_t count, T* x) {
-  const std::int64_t call = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t call = thread_index();
   const std::int64_t first = call / kDropoutLanes * kDropoutBlock + call % kDropoutLanes;
   if (first >= count) return;
   const r123::Philox4x32::ctr_type counter{{static_cast<std::uint32_t>(call),
@@ -45,7 +44,7 @@ __global__ void relu_dropout_kernel(DropoutMask mask, T scale, Bias<T> bias, std
 
 template <typename T>
 __global__ void relu_kernel(Bias<T> bias, std::int64_t count, T* x) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_index();
   if (i >= count) return;
   const T value = x[i] + bias[i];
   x[i] = value <= T{0} ? T{0} : value;
@@ -53,14 +52,8 @@ __global__ void relu_kernel(Bias<T> bias, std::int64_t count, T* x) {
 
 template <typename T>
 __global__ void backward_kernel(T scale, std::int64_t count, const T* y, T* grad) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_index();
   if (i < count) grad[i] = y[i] > T{0} ? grad[i] * scale : T{0};
-}
-
-LaunchShape shape_for(const Context& context, std::int64_t num_threads) {
-  return {.grid = dim3(static_cast<unsigned>(ceil_div(num_threads, kThreads))),
-          .block = dim3(kThreads),
-          .stream = context.stream};
 }
 
 }  // namespace

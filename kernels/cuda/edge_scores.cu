@@ -5,22 +5,14 @@
 #include "kernels/cuda/aggregate.h"
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/edge_scores.h"
-#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/search.cuh"
+#include "kernels/cuda/threads.cuh"
 #include "kernels/cuda/transpose.h"
 #include "kernels/dispatch.h"
 #include "kernels/op_check.h"
 
 namespace kith::cuda {
 namespace {
-
-constexpr int kThreads = 256;
-
-LaunchShape one_thread_each(const Context& context, std::int64_t count) {
-  return {.grid = dim3(static_cast<unsigned>(ceil_div(count, kThreads))),
-          .block = dim3(kThreads),
-          .stream = context.stream};
-}
 
 /// One call of edge_scores_kernel.
 template <typename T>
@@ -36,7 +28,7 @@ struct ScoreCall {
 
 template <typename T>
 __global__ void edge_scores_kernel(ScoreCall<T> call, std::int64_t count, T* out) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_index();
   if (i >= count) return;
   const auto e = static_cast<std::int32_t>(i / call.heads);
   const auto head = static_cast<std::int32_t>(i % call.heads);
@@ -49,20 +41,20 @@ __global__ void edge_scores_kernel(ScoreCall<T> call, std::int64_t count, T* out
 template <typename T>
 __global__ void leaky_relu_backward_kernel(const T* scores, const T* grad_out, T negative_slope,
                                            std::int64_t count, T* grad) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_index();
   if (i < count) grad[i] = scores[i] > T{0} ? grad_out[i] : grad_out[i] * negative_slope;
 }
 
 /// numbers[e] = e, ones[e] = 1.
 __global__ void number_edges_kernel(std::int32_t num_edges, std::int32_t* numbers, float* ones) {
-  const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t e = thread_index();
   if (e >= num_edges) return;
   numbers[e] = static_cast<std::int32_t>(e);
   ones[e] = 1;
 }
 
 __global__ void rebase_kernel(const EdgeOffset* bounds, std::int64_t count, std::int32_t* offsets) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_index();
   if (i < count) offsets[i] = static_cast<std::int32_t>(bounds[i] - bounds[0]);
 }
 
@@ -78,7 +70,7 @@ void edge_scores(const Context& context, BlockCsrView block, const ScoreEnds& en
                             .at_source = ends.at_source.data<T>(),
                             .at_destination = ends.at_destination.data<T>(),
                             .negative_slope = static_cast<T>(ends.negative_slope)};
-    launch(&edge_scores_kernel<T>, one_thread_each(context, out.size()), call, out.size(), out.data<T>());
+    launch(&edge_scores_kernel<T>, shape_for(context, out.size()), call, out.size(), out.data<T>());
   });
 }
 
@@ -88,12 +80,12 @@ void edge_scores_backward(const Context& context, BlockCsrView block, const Scor
   Tensor grad = context.memory.acquire(num_edges, edges.scores.cols(), edges.scores.scalar());
   with_scalar(grad.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    launch(&leaky_relu_backward_kernel<T>, one_thread_each(context, grad.size()), edges.scores.data<T>(),
+    launch(&leaky_relu_backward_kernel<T>, shape_for(context, grad.size()), edges.scores.data<T>(),
            edges.gradient.data<T>(), static_cast<T>(edges.negative_slope), grad.size(), grad.data<T>());
   });
   const Tensor::Buffer numbers = context.memory.acquire_array<std::int32_t>(num_edges);
   const Tensor::Buffer ones = context.memory.acquire_array<float>(num_edges);
-  launch(&number_edges_kernel, one_thread_each(context, num_edges), num_edges, array_of<std::int32_t>(numbers),
+  launch(&number_edges_kernel, shape_for(context, num_edges), num_edges, array_of<std::int32_t>(numbers),
          array_of<float>(ones));
   // Either gradient sums the rows of `grad` that belong to a node's edges.
   const auto num = static_cast<std::size_t>(num_edges);
@@ -121,7 +113,7 @@ RowsBlock rows_as_block(const Context& context, CsrView graph, NodeId first, std
   op_check::rows_as_block_edges(count, end - begin);
   RowsBlock rows{.offsets = context.memory.acquire_array<std::int32_t>(count + 1), .block = {}};
   auto* const offsets = array_of<std::int32_t>(rows.offsets);
-  launch(&rebase_kernel, one_thread_each(context, count + 1), bounds, count + 1, offsets);
+  launch(&rebase_kernel, shape_for(context, count + 1), bounds, count + 1, offsets);
   rows.block = {.num_sources = graph.num_nodes(),
                 .offsets = {offsets, static_cast<std::size_t>(count) + 1},
                 .sources = graph.neighbors.subspan(static_cast<std::size_t>(begin),

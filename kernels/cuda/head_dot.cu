@@ -2,17 +2,13 @@
 #include <bit>
 #include <cstdint>
 
-#include "kernels/cuda/dense.h"
+#include "kernels/cuda/column_sums.cuh"
 #include "kernels/cuda/head_dot.h"
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/threads.cuh"
 #include "kernels/dispatch.h"
 
 namespace kith::cuda {
 namespace {
-
-constexpr int kThreads = 256;
-constexpr int kSumLanes = 8;                // rows that a block of the weight's gradient reads side by side
-constexpr std::int32_t kRowsPerSum = 1024;  // fixes the shape of its sums
 
 /// A row is `heads` runs of `columns` values.
 struct Heads {
@@ -41,35 +37,24 @@ __global__ void head_dot_kernel(const T* x, const T* weight, Heads row, std::int
 template <typename T>
 __global__ void add_weighted_kernel(const T* weight, const T* grad_out, Heads row, std::int64_t count,
                                     T* grad_x) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_index();
   if (i >= count) return;
   const std::int64_t width = std::int64_t{row.heads} * row.columns;
   grad_x[i] += grad_out[i / row.columns] * weight[i % width];
 }
 
-/// partial[y] = the sum over rows [y * kRowsPerSum, ...) of grad_out[i, head of the column] * x[i]. Block: 32
-/// columns x kSumLanes.
+/// grad_out[row, head of the column] * x[row, column].
 template <typename T>
-__global__ void weight_sums_kernel(const T* x, const T* grad_out, Heads row, std::int64_t num_rows,
-                                   T* partial) {
-  T* const sums = shared_memory<T>();  // [kSumLanes x 32]
-  const std::int64_t width = std::int64_t{row.heads} * row.columns;
-  const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kWarpSize + threadIdx.x;
-  const std::int64_t first = static_cast<std::int64_t>(blockIdx.y) * kRowsPerSum;
-  const std::int64_t last = min(first + kRowsPerSum, num_rows);
-  T sum = 0;
-  if (column < width) {
-    const std::int64_t head = column / row.columns;
-    for (std::int64_t i = first + threadIdx.y; i < last; i += kSumLanes) {
-      sum += grad_out[i * row.heads + head] * x[i * width + column];
-    }
+struct WeightedValues {
+  const T* x;
+  const T* grad_out;
+  Heads row_shape;
+
+  __device__ T operator()(std::int64_t row, std::int64_t column) const {
+    const std::int64_t width = std::int64_t{row_shape.heads} * row_shape.columns;
+    return grad_out[row * row_shape.heads + column / row_shape.columns] * x[row * width + column];
   }
-  sums[threadIdx.y * kWarpSize + threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y != 0 || column >= width) return;
-  for (int lane = 1; lane < kSumLanes; ++lane) sum += sums[lane * kWarpSize + threadIdx.x];
-  partial[static_cast<std::int64_t>(blockIdx.y) * width + column] = sum;
-}
+};
 
 Heads heads_of(const Tensor& weight) {
   return {.heads = static_cast<std::int32_t>(weight.rows()),
@@ -96,25 +81,14 @@ void head_dot_backward(const Context& context, const Tensor& x, const Tensor& we
                        const HeadDotGradients& gradients) {
   const Heads row = heads_of(weight);
   const std::int64_t num_rows = grad_out.rows();
-  const std::int64_t num_sums = std::max<std::int64_t>(ceil_div(num_rows, kRowsPerSum), 1);
-  Tensor partial = context.memory.acquire(num_sums, row.width(), weight.scalar());
   with_scalar(weight.scalar(), [&](auto zero) {
     using T = decltype(zero);
     const std::int64_t count = num_rows * row.width();
-    launch(&add_weighted_kernel<T>,
-           LaunchShape{.grid = dim3(static_cast<unsigned>(ceil_div(count, kThreads))),
-                       .block = dim3(kThreads),
-                       .stream = context.stream},
-           weight.data<T>(), grad_out.data<T>(), row, count, gradients.x.data<T>());
-    launch(&weight_sums_kernel<T>,
-           LaunchShape{.grid = dim3(static_cast<unsigned>(ceil_div(row.width(), kWarpSize)),
-                                    static_cast<unsigned>(num_sums)),
-                       .block = dim3(kWarpSize, kSumLanes),
-                       .shared_bytes = kWarpSize * kSumLanes * sizeof(T),
-                       .stream = context.stream},
-           x.data<T>(), grad_out.data<T>(), row, num_rows, partial.data<T>());
+    launch(&add_weighted_kernel<T>, shape_for(context, count), weight.data<T>(), grad_out.data<T>(), row, count,
+           gradients.x.data<T>());
+    column_sums(context, WeightedValues<T>{.x = x.data<T>(), .grad_out = grad_out.data<T>(), .row_shape = row},
+                num_rows, static_cast<std::int32_t>(row.width()), gradients.weight.data<T>());
   });
-  bias_gradient(context, partial, gradients.weight);  // its column sums
 }
 
 }  // namespace kith::cuda

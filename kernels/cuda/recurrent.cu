@@ -2,32 +2,21 @@
 #include <cstdint>
 
 #include "kernels/cuda/block_sum.cuh"
-#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/recurrent.h"
+#include "kernels/cuda/threads.cuh"
 #include "kernels/dispatch.h"
 
 namespace kith::cuda {
 namespace {
 
-constexpr int kThreads = 256;
 constexpr int kColumnThreads = 32;
 constexpr int kSumThreads = 512;  // one block sums a tensor: fixes the order
-
-__device__ std::int64_t thread_number() {
-  return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
-
-LaunchShape one_thread_each(const Context& context, std::int64_t count, int threads = kThreads) {
-  return {.grid = dim3(static_cast<unsigned>(ceil_div(count, threads))),
-          .block = dim3(static_cast<unsigned>(threads)),
-          .stream = context.stream};
-}
 
 /// A thread a value.
 template <typename T>
 __global__ void embed_kernel(const T* table, const std::int32_t* ids, std::int64_t count, std::int64_t cols,
                              T* out) {
-  const std::int64_t i = thread_number();
+  const std::int64_t i = thread_index();
   if (i >= count) return;
   out[i] = table[ids[i / cols] * cols + i % cols];
 }
@@ -36,7 +25,7 @@ __global__ void embed_kernel(const T* table, const std::int32_t* ids, std::int64
 template <typename T>
 __global__ void embed_backward_kernel(const std::int32_t* ids, std::int64_t num_ids, std::int64_t cols,
                                       const T* grad_out, T* grad_table) {
-  const std::int64_t j = thread_number();
+  const std::int64_t j = thread_index();
   if (j >= cols) return;
   for (std::int64_t i = 0; i < num_ids; ++i) grad_table[ids[i] * cols + j] += grad_out[i * cols + j];
 }
@@ -50,7 +39,7 @@ __device__ T sigmoid(T x) {
 template <typename T>
 __global__ void lstm_cell_kernel(std::int64_t count, std::int64_t units, T* gates, const T* previous_cell,
                                  T* cell, T* hidden) {
-  const std::int64_t i = thread_number();
+  const std::int64_t i = thread_index();
   if (i >= count) return;
   T* const own = gates + i / units * 4 * units + i % units;
   const T input = sigmoid(own[0]), forget = sigmoid(own[units]);
@@ -75,7 +64,7 @@ struct LstmArrays {
 template <typename T>
 __global__ void lstm_cell_backward_kernel(std::int64_t count, std::int64_t units, LstmArrays<T> in,
                                           T* grad_cell, T* grad_gates) {
-  const std::int64_t i = thread_number();
+  const std::int64_t i = thread_index();
   if (i >= count) return;
   const std::int64_t first = i / units * 4 * units + i % units;
   const T input = in.gates[first], forget = in.gates[first + units];
@@ -102,7 +91,7 @@ __global__ void add_squares_kernel(const T* values, std::int64_t count, double* 
 
 template <typename T>
 __global__ void clip_kernel(const double* sum, double max_norm, std::int64_t count, T* values) {
-  const std::int64_t i = thread_number();
+  const std::int64_t i = thread_index();
   const double norm = sqrt(*sum);
   if (i < count && norm > max_norm) values[i] *= static_cast<T>(max_norm / norm);
 }
@@ -112,7 +101,7 @@ __global__ void clip_kernel(const double* sum, double max_norm, std::int64_t cou
 void embed(const Context& context, const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) {
   with_scalar(table.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    launch(&embed_kernel<T>, one_thread_each(context, out.size()), table.data<T>(), ids.data(), out.size(),
+    launch(&embed_kernel<T>, shape_for(context, out.size()), table.data<T>(), ids.data(), out.size(),
            out.cols(), out.data<T>());
   });
 }
@@ -121,7 +110,7 @@ void embed_backward(const Context& context, std::span<const std::int32_t> ids, c
                     Tensor& grad_table) {
   with_scalar(grad_table.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    launch(&embed_backward_kernel<T>, one_thread_each(context, grad_table.cols(), kColumnThreads), ids.data(),
+    launch(&embed_backward_kernel<T>, shape_for(context, grad_table.cols(), kColumnThreads), ids.data(),
            static_cast<std::int64_t>(ids.size()), grad_table.cols(), grad_out.data<T>(), grad_table.data<T>());
   });
 }
@@ -130,8 +119,8 @@ void lstm_cell(const Context& context, Tensor& gates, const Tensor& previous_cel
                Tensor& hidden) {
   with_scalar(cell.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    launch(&lstm_cell_kernel<T>, one_thread_each(context, cell.size()), cell.size(), cell.cols(),
-           gates.data<T>(), previous_cell.data<T>(), cell.data<T>(), hidden.data<T>());
+    launch(&lstm_cell_kernel<T>, shape_for(context, cell.size()), cell.size(), cell.cols(), gates.data<T>(),
+           previous_cell.data<T>(), cell.data<T>(), hidden.data<T>());
   });
 }
 
@@ -143,7 +132,7 @@ void lstm_cell_backward(const Context& context, const LstmCellPass& pass, Tensor
                            .previous_cell = pass.previous_cell.data<T>(),
                            .cell = pass.cell.data<T>(),
                            .grad_hidden = pass.grad_hidden.data<T>()};
-    launch(&lstm_cell_backward_kernel<T>, one_thread_each(context, grad_cell.size()), grad_cell.size(),
+    launch(&lstm_cell_backward_kernel<T>, shape_for(context, grad_cell.size()), grad_cell.size(),
            grad_cell.cols(), in, grad_cell.data<T>(), grad_gates.data<T>());
   });
 }
@@ -162,8 +151,7 @@ void add_squares(const Context& context, const Tensor& x, Tensor& sum) {
 void clip(const Context& context, const Tensor& sum, double max_norm, Tensor& x) {
   with_scalar(x.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    launch(&clip_kernel<T>, one_thread_each(context, x.size()), sum.data<double>(), max_norm, x.size(),
-           x.data<T>());
+    launch(&clip_kernel<T>, shape_for(context, x.size()), sum.data<double>(), max_norm, x.size(), x.data<T>());
   });
 }
 

@@ -3,15 +3,15 @@
 #include <cstdint>
 
 #include "graph/types.h"
+#include "kernels/adam_step.h"
 #include "kernels/cuda/block_sum.cuh"
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/threads.cuh"
 #include "kernels/cuda/training.h"
 #include "kernels/dispatch.h"
 
 namespace kith::cuda {
 namespace {
 
-constexpr unsigned kFullWarp = 0xffffffff;
 constexpr int kLossThreads = 256;   // a warp a row
 constexpr int kTotalThreads = 512;  // one block sums all rows: fixes the order
 constexpr int kAdamThreads = 256;
@@ -67,7 +67,7 @@ template <typename T>
 __global__ void loss_kernel(const T* logits, const std::int32_t* labels, std::int64_t rows,
                             std::int32_t classes, const double* counted, T* gradient, RowLoss* losses) {
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
-  const std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / kWarpSize;
+  const std::int64_t i = thread_index() / kWarpSize;
   if (i >= rows) return;
   const std::int32_t label = labels[i];
   const T* const row = logits + i * classes;
@@ -125,14 +125,6 @@ struct AdamTensors {
   int count = 0;
 };
 
-/// Factors of one step; see cpu/training.cpp.
-template <typename T>
-struct AdamStep {
-  T beta1, beta2, epsilon, weight_decay;
-  T step_size;     ///< lr / (1 - beta1^step)
-  T inverse_root;  ///< 1 / sqrt(1 - beta2^step)
-};
-
 /// blockIdx.y: which tensor.
 template <typename T>
 __global__ void adam_kernel(AdamTensors<T> tensors, AdamStep<T> s) {
@@ -149,18 +141,6 @@ __global__ void adam_kernel(AdamTensors<T> tensors, AdamStep<T> s) {
     p.second_moment[i] = v;
     p.value[i] -= s.step_size * m / (sqrt(v) * s.inverse_root + s.epsilon);
   }
-}
-
-template <typename T>
-AdamStep<T> make_step(const AdamOptions& options, std::int64_t step) {
-  const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(step));
-  const double correction2 = 1 - std::pow(options.beta2, static_cast<double>(step));
-  return {.beta1 = static_cast<T>(options.beta1),
-          .beta2 = static_cast<T>(options.beta2),
-          .epsilon = static_cast<T>(options.epsilon),
-          .weight_decay = static_cast<T>(options.weight_decay),
-          .step_size = static_cast<T>(options.lr / correction1),
-          .inverse_root = static_cast<T>(1 / std::sqrt(correction2))};
 }
 
 template <typename T>
@@ -217,8 +197,8 @@ void softmax_cross_entropy(const Context& context, const Tensor& logits, std::sp
 
 void adam(const Context& context, std::span<const AdamParameter> parameters, const AdamOptions& options,
           std::int64_t step) {
-  adam_typed<float>(context, parameters, make_step<float>(options, step));
-  adam_typed<double>(context, parameters, make_step<double>(options, step));
+  adam_typed<float>(context, parameters, make_adam_step<float>(options, step));
+  adam_typed<double>(context, parameters, make_adam_step<double>(options, step));
 }
 
 }  // namespace kith::cuda

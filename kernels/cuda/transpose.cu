@@ -4,25 +4,17 @@
 #include <cub/cub.cuh>
 
 #include "kernels/cuda/check.h"
-#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/search.cuh"
+#include "kernels/cuda/threads.cuh"
 #include "kernels/cuda/transpose.h"
 
 namespace kith::cuda {
 namespace {
 
-constexpr int kThreads = 256;
-
-LaunchShape one_thread_each(const Context& context, std::int64_t count) {
-  return {.grid = dim3(static_cast<unsigned>(ceil_div(count, kThreads))),
-          .block = dim3(kThreads),
-          .stream = context.stream};
-}
-
 /// edges[e] = e, rows[e] = the destination of e.
 __global__ void number_edges_kernel(const std::int32_t* offsets, std::int32_t num_rows, std::int32_t num_edges,
                                     std::int32_t* edges, std::int32_t* rows) {
-  const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t e = thread_index();
   if (e >= num_edges) return;
   edges[e] = static_cast<std::int32_t>(e);
   rows[e] = row_of_edge(offsets, num_rows, static_cast<std::int32_t>(e));
@@ -31,14 +23,14 @@ __global__ void number_edges_kernel(const std::int32_t* offsets, std::int32_t nu
 /// offsets[u] = first position of a source of at least u, for u in [0, num_sources].
 __global__ void row_bounds_kernel(const std::int32_t* sorted_sources, std::int32_t num_edges,
                                   std::int32_t num_sources, std::int32_t* offsets) {
-  const std::int64_t u = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t u = thread_index();
   if (u <= num_sources) offsets[u] = lower_bound(sorted_sources, num_edges, static_cast<std::int32_t>(u));
 }
 
 /// to[i] = from[index[i]].
 __global__ void permute_kernel(const std::int32_t* from, const std::int32_t* index, std::int32_t count,
                                std::int32_t* to) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t i = thread_index();
   if (i < count) to[i] = __ldg(from + index[i]);
 }
 
@@ -79,8 +71,8 @@ Transposed transpose(const Context& context, BlockCsrView block) {
   const Tensor::Buffer sorted = acquire(num_edges);
   auto* const sorted_sources = array_of<std::int32_t>(sorted);
   if (num_edges > 0) {
-    launch(&number_edges_kernel, one_thread_each(context, num_edges), block.offsets.data(),
-           block.num_destinations(), num_edges, array_of<std::int32_t>(numbers), array_of<std::int32_t>(rows));
+    launch(&number_edges_kernel, shape_for(context, num_edges), block.offsets.data(), block.num_destinations(),
+           num_edges, array_of<std::int32_t>(numbers), array_of<std::int32_t>(rows));
     const auto last_source = static_cast<std::uint32_t>(block.num_sources - 1);
     sort_pairs(context,
                {.keys_in = block.sources.data(),
@@ -88,11 +80,11 @@ Transposed transpose(const Context& context, BlockCsrView block) {
                 .values_in = array_of<std::int32_t>(numbers),
                 .values_out = array_of<std::int32_t>(result.edges_buffer)},
                num_edges, std::max(static_cast<int>(std::bit_width(last_source)), 1));
-    launch(&permute_kernel, one_thread_each(context, num_edges), array_of<std::int32_t>(rows), result.edges(),
+    launch(&permute_kernel, shape_for(context, num_edges), array_of<std::int32_t>(rows), result.edges(),
            num_edges, array_of<std::int32_t>(result.destinations_buffer));
   }
-  launch(&row_bounds_kernel, one_thread_each(context, block.num_sources + std::int64_t{1}), sorted_sources,
-         num_edges, block.num_sources, array_of<std::int32_t>(result.offsets_buffer));
+  launch(&row_bounds_kernel, shape_for(context, block.num_sources + std::int64_t{1}), sorted_sources, num_edges,
+         block.num_sources, array_of<std::int32_t>(result.offsets_buffer));
   return result;
 }
 

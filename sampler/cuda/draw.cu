@@ -1,9 +1,9 @@
 // Rows, draws and sources of one hop. Rows that draw are a thread each, as a draw is a chain of dependent
 // random numbers; everything else goes by edge, so that hubs cost no more than their edges.
 #include "kernels/cuda/search.cuh"
+#include "kernels/cuda/threads.cuh"
 #include "sampler/cuda/hop.h"
 #include "sampler/cuda/prefix_sum.h"
-#include "sampler/cuda/threads.cuh"
 
 namespace kith::cuda {
 namespace {

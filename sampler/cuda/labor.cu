@@ -1,8 +1,8 @@
 // LABOR's choice: of each row the neighbours with the smallest variates. A block a row: it finds the variate at
 // the threshold digit by digit, most significant first, and then takes what lies below it in the order of the
 // row.
+#include "kernels/cuda/threads.cuh"
 #include "sampler/cuda/hop.h"
-#include "sampler/cuda/threads.cuh"
 
 namespace kith::cuda {
 namespace {

@@ -1,9 +1,9 @@
 // Local ids in order of first appearance, whatever the order of threads: every edge bids for its source with
 // its own place, the lowest place wins, and the winners are numbered in the order of the edges.
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/threads.cuh"
 #include "sampler/cuda/hop.h"
 #include "sampler/cuda/prefix_sum.h"
-#include "sampler/cuda/threads.cuh"
 
 namespace kith::cuda {
 namespace {

@@ -12,9 +12,9 @@ inline constexpr int kThreads = 256;  ///< a block, of kernels whose threads wor
 inline constexpr unsigned kFullWarp = 0xffffffff;
 
 /// At least `count` threads in whole blocks.
-inline LaunchShape shape_for(const Context& context, std::int64_t count) {
-  return {.grid = dim3(static_cast<unsigned>(ceil_div(count, kThreads))),
-          .block = dim3(kThreads),
+inline LaunchShape shape_for(const Context& context, std::int64_t count, int threads = kThreads) {
+  return {.grid = dim3(static_cast<unsigned>(ceil_div(count, threads))),
+          .block = dim3(static_cast<unsigned>(threads)),
           .stream = context.stream};
 }
 
