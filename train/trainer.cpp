@@ -47,9 +47,10 @@ bool Trainer::samples_on_device(const Loader& loader) const {
                            loader.options().sampler.kind != SamplerKind::cluster;
   if (options_.sample_on == SampleOn::automatic) return is_possible;
   KITH_CHECK(options_.sample_on == SampleOn::host || is_possible, InvalidArgument,
-             "--sample-on device: expected --device cuda, --model sage and a sampler other than cluster, got ",
-             model_.backend().name(), ", ", name_of(model_.options().kind), " and ",
-             name_of(loader.options().sampler.kind));
+             "--sample-on device: expected --device cuda, --model sage, --stage none and a sampler other than "
+             "cluster, got ",
+             model_.backend().name(), ", ", name_of(model_.options().kind), ", ",
+             name_of(options_.staging.policy), " and ", name_of(loader.options().sampler.kind));
   return options_.sample_on == SampleOn::device;
 }
 
