@@ -8,7 +8,7 @@
 
 namespace kith::cuda {
 
-inline constexpr int kSumLanes = 8;                 ///< rows that a block reads side by side
+inline constexpr int kSumLanes = 8;                ///< rows that a block reads side by side
 inline constexpr std::int32_t kRowsPerSum = 1024;  ///< fixes the shape of a column's sum
 
 /// The values of a matrix as they are stored, row-major.
@@ -20,8 +20,8 @@ struct StoredValues {
   __device__ T operator()(std::int64_t row, std::int64_t column) const { return values[row * cols + column]; }
 };
 
-/// out[blockIdx.y, column] = the sum of value(row, column) over rows [y * kRowsPerSum, ...), for the columns of this
-/// block. Block: 32 columns x kSumLanes.
+/// out[blockIdx.y, column] = the sum of value(row, column) over rows [y * kRowsPerSum, ...), for the columns of
+/// this block. Block: 32 columns x kSumLanes.
 template <typename T, typename Value>
 __global__ void column_sums_kernel(Value value, std::int64_t rows, std::int32_t cols, T* out) {
   T* const partial = shared_memory<T>();  // [kSumLanes x 32]
@@ -39,7 +39,8 @@ __global__ void column_sums_kernel(Value value, std::int64_t rows, std::int32_t 
   out[static_cast<std::int64_t>(blockIdx.y) * cols + column] = sum;
 }
 
-/// out[column] = the sum of value(row, column) over all rows. out: [cols]. Scratch: a row for every kRowsPerSum.
+/// out[column] = the sum of value(row, column) over all rows. out: [cols]. Scratch: a row for every
+/// kRowsPerSum.
 template <typename T, typename Value>
 void column_sums(const Context& context, const Value& value, std::int64_t rows, std::int32_t cols, T* out) {
   const std::int64_t num_sums = std::max<std::int64_t>(ceil_div(rows, kRowsPerSum), 1);

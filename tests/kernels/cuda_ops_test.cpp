@@ -80,5 +80,21 @@ TEST_F(CudaOps, CuSparseTakesAnotherBlockAtTheSameAddress) {
   }
 }
 
+TEST_F(CudaOps, Tf32RoundsTheFactorsOfProductsWhereItIsAskedFor) {
+  const auto product = [](Scalar scalar, const BackendOptions& options) {
+    const auto backend = make_backend("cuda", options);
+    Tensor a = backend->empty(1, 1, scalar), b = backend->empty(1, 1, scalar), c = backend->empty(1, 1, scalar);
+    backend->upload(std::vector<double>{1 + 0x1p-12}, a);  // one bit more than TF32 keeps
+    backend->upload(std::vector<double>{1}, b);
+    backend->matmul(a, false, b, false, 0, c);
+    std::vector<double> value(1);
+    backend->download(c, value);
+    return value[0];
+  };
+  EXPECT_EQ(product(Scalar::f32, {}), 1 + 0x1p-12);
+  EXPECT_EQ(product(Scalar::f32, {.allow_tf32 = true}), 1);
+  EXPECT_EQ(product(Scalar::f64, {.allow_tf32 = true}), 1 + 0x1p-12);
+}
+
 }  // namespace
 }  // namespace kith

@@ -1,6 +1,8 @@
 #include <cublas_v2.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 
 #include "tests/support/cuda/emulated/library.h"
 
@@ -8,6 +10,7 @@ using namespace kith::emulation;
 
 struct cublasContext {
   cudaStream_t stream = nullptr;
+  cublasMath_t math = CUBLAS_DEFAULT_MATH;
 };
 
 namespace {
@@ -26,6 +29,7 @@ struct Gemm {
   void* c;
   cudaDataType type_c;
   int ldc;
+  bool is_tf32 = false;
 
   bool is_valid() const {
     const int rows_a = transpose_a ? k : m;
@@ -34,13 +38,19 @@ struct Gemm {
            ldc >= std::max(1, m);
   }
 
+  // TF32 keeps 10 bits of mantissa; which way a device rounds is not documented.
+  double factor(double value) const {
+    if (!is_tf32) return value;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(static_cast<float>(value)) & 0xffffe000U);
+  }
+
   void run() const {
     for (std::int64_t j = 0; j < n; ++j) {
       for (std::int64_t i = 0; i < m; ++i) {
         double sum = 0;
         for (std::int64_t p = 0; p < k && alpha != 0; ++p) {
-          sum += read_number(a, type_a, transpose_a ? i * lda + p : p * lda + i) *
-                 read_number(b, type_b, transpose_b ? p * ldb + j : j * ldb + p);
+          sum += factor(read_number(a, type_a, transpose_a ? i * lda + p : p * lda + i)) *
+                 factor(read_number(b, type_b, transpose_b ? p * ldb + j : j * ldb + p));
         }
         const double before = beta == 0 ? 0 : beta * read_number(c, type_c, j * ldc + i);
         write_number(c, type_c, j * ldc + i, alpha * sum + before);
@@ -49,12 +59,13 @@ struct Gemm {
   }
 };
 
-cublasStatus_t issue(const char* name, cublasHandle_t handle, const Gemm& gemm) {
+cublasStatus_t issue(const char* name, cublasHandle_t handle, Gemm gemm) {
   const std::scoped_lock lock(runtime_mutex());
   if (begin_call() != cudaSuccess) {
     return CUBLAS_STATUS_EXECUTION_FAILED;
   }
   const cublasContext& context = checked_handle(name, handle);
+  gemm.is_tf32 = context.math == CUBLAS_TF32_TENSOR_OP_MATH && gemm.type_a == CUDA_R_32F;
   if (!gemm.is_valid()) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
@@ -128,8 +139,11 @@ cublasStatus_t cublasGetStream(cublasHandle_t handle, cudaStream_t* stream) {
   });
 }
 
-cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t) {
-  return with_handle("cublasSetMathMode", handle, [](cublasContext&) { return CUBLAS_STATUS_SUCCESS; });
+cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
+  return with_handle("cublasSetMathMode", handle, [&](cublasContext& context) {
+    context.math = mode;
+    return CUBLAS_STATUS_SUCCESS;
+  });
 }
 
 cublasStatus_t cublasSetAtomicsMode(cublasHandle_t handle, cublasAtomicsMode_t) {
