@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <span>
 
+#include "graph/types.h"
+#include "graph/views.h"
+
 namespace kith {
 
 /// Rows [first, first + out.rows()) of an adjacency. Offset: int32 in a block, int64 in a whole graph.
@@ -16,5 +19,19 @@ struct Adjacency {
   std::int64_t num_sources =
       0;  ///< rows that `sources` may name; only how a device cuts its work depends on it
 };
+
+inline Adjacency<std::int32_t> adjacency_of(BlockCsrView block, std::span<const float> weights) {
+  return {
+      .offsets = block.offsets, .sources = block.sources, .weights = weights, .num_sources = block.num_sources};
+}
+
+/// Rows from `first` on.
+inline Adjacency<std::int64_t> adjacency_of(CsrView graph, std::span<const float> weights, NodeId first) {
+  return {.offsets = graph.offsets,
+          .sources = graph.neighbors,
+          .weights = weights,
+          .first = first,
+          .num_sources = graph.num_nodes()};
+}
 
 }  // namespace kith

@@ -63,9 +63,20 @@ RunOptions TrainingFlags::resolve() const {
   return options;
 }
 
+std::int64_t table_bytes(const Dataset& dataset) {
+  return dataset.num_nodes() * static_cast<std::int64_t>(dataset.features.view().row_bytes());
+}
+
+void TrainingFlags::set_tiers(const Dataset& dataset, StagingOptions& options) const {
+  const std::int64_t table = table_bytes(dataset);
+  options.host_bytes = parse_bytes(host_bytes, table, "--host-bytes");
+  if (options.host_bytes >= table) options.host_bytes = -1;
+  options.page_bytes = static_cast<std::size_t>(parse_bytes(page_bytes, table, "--page-bytes"));
+  options.model.prefetch_depth = run.loader.prefetch_depth;
+  options.seed = options.predictor.seed = run.seed;
+}
+
 StagingOptions TrainingFlags::staging(const Dataset& dataset) const {
-  const std::int64_t table =
-      dataset.num_nodes() * static_cast<std::int64_t>(dataset.features.view().row_bytes());
   StagingOptions options = run.trainer.staging;
   options.policy = parse_stage_policy(stage);
   const TrainingFlags defaults;
@@ -73,12 +84,8 @@ StagingOptions TrainingFlags::staging(const Dataset& dataset) const {
                  (stage_bytes == defaults.stage_bytes && host_bytes == defaults.host_bytes),
              InvalidArgument,
              "--stage none reads features in place: --stage-bytes and --host-bytes need a policy");
-  options.stage_bytes = parse_bytes(stage_bytes, table, "--stage-bytes");
-  options.host_bytes = parse_bytes(host_bytes, table, "--host-bytes");
-  if (options.host_bytes >= table) options.host_bytes = -1;
-  options.page_bytes = static_cast<std::size_t>(parse_bytes(page_bytes, table, "--page-bytes"));
-  options.model.prefetch_depth = run.loader.prefetch_depth;
-  options.seed = options.predictor.seed = run.seed;
+  options.stage_bytes = parse_bytes(stage_bytes, table_bytes(dataset), "--stage-bytes");
+  set_tiers(dataset, options);
   check_staging_options(options);
   return options;
 }

@@ -41,7 +41,13 @@ struct TrainingFlags {
 
   /// How features are staged. dataset: whose features the shares speak of. Throws InvalidArgument.
   StagingOptions staging(const Dataset& dataset) const;
+
+  /// Sets what `kith train` and `kith stage-eval` say alike: host tier, pages, prefetch depth and seeds.
+  void set_tiers(const Dataset& dataset, StagingOptions& options) const;
 };
+
+/// Of the features of `dataset`: what a share of the staging tiers is a share of.
+std::int64_t table_bytes(const Dataset& dataset);
 
 /// Adds the dataset argument and the options that say how batches are made.
 void add_sampling_options(CLI::App& app, TrainingFlags& flags);

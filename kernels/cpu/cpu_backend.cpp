@@ -91,15 +91,13 @@ void CpuBackend::gather(FeatureView table, std::span<const NodeId> ids, Tensor& 
 
 void CpuBackend::aggregate(BlockCsrView block, std::span<const float> weights, const Tensor& x, Tensor& out) {
   op_check::aggregate(block, weights, x, out);
-  cpu::aggregate<std::int32_t>({.offsets = block.offsets, .sources = block.sources, .weights = weights},
-                               Rows::of(x), out);
+  cpu::aggregate(adjacency_of(block, weights), Rows::of(x), out);
 }
 
 void CpuBackend::aggregate(BlockCsrView block, std::span<const float> weights, FeatureView table,
                            std::span<const NodeId> ids, Tensor& out) {
   op_check::aggregate(block, weights, table, ids, out);
-  cpu::aggregate<std::int32_t>({.offsets = block.offsets, .sources = block.sources, .weights = weights},
-                               Rows::of(table, ids.data()), out);
+  cpu::aggregate(adjacency_of(block, weights), Rows::of(table, ids.data()), out);
 }
 
 void CpuBackend::aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
@@ -174,17 +172,13 @@ void CpuBackend::edge_softmax_backward(BlockCsrView block, const Tensor& out, co
 void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
                                 Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
-  cpu::aggregate<std::int64_t>(
-      {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first}, Rows::of(x),
-      out);
+  cpu::aggregate(adjacency_of(graph, weights, first), Rows::of(x), out);
 }
 
 void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
                                 Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
-  cpu::aggregate<std::int64_t>(
-      {.offsets = graph.offsets, .sources = graph.neighbors, .weights = weights, .first = first},
-      Rows::of(x, nullptr), out);
+  cpu::aggregate(adjacency_of(graph, weights, first), Rows::of(x, nullptr), out);
 }
 
 RowsBlock CpuBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {

@@ -35,21 +35,6 @@ DeviceTraits read_traits() {
       .shared_bytes_per_block = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin))};
 }
 
-Adjacency<std::int32_t> adjacency_of(BlockCsrView block, std::span<const float> weights) {
-  return {
-      .offsets = block.offsets, .sources = block.sources, .weights = weights, .num_sources = block.num_sources};
-}
-
-Adjacency<std::int64_t> adjacency_of(CsrView graph, std::span<const float> weights, NodeId first) {
-  return {.offsets = graph.offsets,
-          .sources = graph.neighbors,
-          .weights = weights,
-          .first = first,
-          .num_sources = graph.num_nodes()};
-}
-
-cudaEvent_t event_of(const Tensor::Buffer& event) { return reinterpret_cast<cudaEvent_t>(event.get()); }
-
 }  // namespace
 
 CudaBackend::Stream::Stream() { CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }

@@ -79,9 +79,6 @@ class CudaBackend final : public Backend {
   void adam(std::span<const AdamParameter> parameters, const AdamOptions& options, std::int64_t step) override;
 
  private:
-  struct CloseMemory {
-    void operator()(StreamMemory* memory) const { memory->close(); }
-  };
   /// Destroyed with the backend; copies on it are over by then, as whoever asked for them waits for them.
   class Stream {
    public:
@@ -95,7 +92,7 @@ class CudaBackend final : public Backend {
     cudaStream_t stream_ = nullptr;
   };
 
-  std::unique_ptr<StreamMemory, CloseMemory> memory_;
+  OwnedStreamMemory memory_;
   Context context_;
   Stream copies_;
   PinnedBlocks pinned_;

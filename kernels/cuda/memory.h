@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -51,6 +52,12 @@ class StreamMemory {
   bool is_closed_ = false;
 };
 
+/// Closes the memory where it is destroyed.
+struct CloseMemory {
+  void operator()(StreamMemory* memory) const { memory->close(); }
+};
+using OwnedStreamMemory = std::unique_ptr<StreamMemory, CloseMemory>;
+
 /// A buffer as an array.
 template <typename T>
 T* array_of(const Tensor::Buffer& buffer) {
@@ -90,9 +97,10 @@ class PinnedBlocks {
   std::vector<Block> free_;  ///< oldest first; the copy of one may still be on its way
 };
 
-/// An event recorded on one stream; its get() is the cudaEvent_t. Where it is destroyed, `freeing` waits for
-/// it: so what is given back on that stream afterwards is no longer in use.
+/// An event recorded on one stream; event_of() gives the cudaEvent_t. Where it is destroyed, `freeing` waits
+/// for it: so what is given back on that stream afterwards is no longer in use.
 Tensor::Buffer make_event(cudaStream_t recorded_on, cudaStream_t freeing);
+inline cudaEvent_t event_of(const Tensor::Buffer& event) { return reinterpret_cast<cudaEvent_t>(event.get()); }
 
 /// Pinned host memory that the device can read in place. Throws EnvironmentError if there is none.
 Tensor::Buffer make_pinned(std::size_t bytes);

@@ -17,8 +17,6 @@
 namespace kith::cuda {
 namespace {
 
-cudaEvent_t event_of(const Tensor::Buffer& event) { return reinterpret_cast<cudaEvent_t>(event.get()); }
-
 /// An array that is kept from batch to batch.
 template <typename T>
 class KeptArray {
@@ -90,10 +88,6 @@ class CudaSampler final : public DeviceSampler {
   }
 
  private:
-  struct CloseMemory {
-    void operator()(StreamMemory* memory) const { memory->close(); }
-  };
-
   /// The hop as far as it is known before it is counted.
   Hop make_hop(std::size_t index, BatchKey key) const {
     return {.rule = rule_of(options_, index),
@@ -196,7 +190,7 @@ class CudaSampler final : public DeviceSampler {
   }
 
   Context backend_;
-  std::unique_ptr<StreamMemory, CloseMemory> memory_{StreamMemory::create()};
+  OwnedStreamMemory memory_{StreamMemory::create()};
   Context own_{.stream = memory_->stream(), .memory = *memory_, .traits = backend_.traits};
   SamplerOptions options_;
   NodeId num_nodes_ = 0;

@@ -10,7 +10,6 @@ namespace kith {
 namespace {
 
 /// Rows of the steps, without the state before the window.
-
 const Tensor steps_of(const Tensor& states, std::int64_t n) { return states.view_rows(n, states.rows() - n); }
 
 /// Rows of the states that the steps started from.

@@ -33,13 +33,9 @@ StageEvalOptions resolve(const StageEvalFlags& flags, const Dataset& dataset) {
   StageEvalOptions options = flags.eval;
   const RunOptions run = flags.resolve();
   options.loader = run.loader;
-  options.loader.seed = options.staging.seed = options.staging.predictor.seed = run.seed;
-  const auto table = dataset.num_nodes() * static_cast<std::int64_t>(dataset.features.view().row_bytes());
-  options.stage_bytes = parse_byte_list(flags.stage_bytes, table, "--stage-bytes");
-  options.staging.host_bytes = parse_bytes(flags.host_bytes, table, "--host-bytes");
-  if (options.staging.host_bytes >= table) options.staging.host_bytes = -1;
-  options.staging.page_bytes = static_cast<std::size_t>(parse_bytes(flags.page_bytes, table, "--page-bytes"));
-  options.staging.model.prefetch_depth = run.loader.prefetch_depth;
+  options.loader.seed = run.seed;
+  options.stage_bytes = parse_byte_list(flags.stage_bytes, table_bytes(dataset), "--stage-bytes");
+  flags.set_tiers(dataset, options.staging);
   for (const std::string& name : flags.policies) options.policies.push_back(parse_stage_policy(name));
   return options;
 }
