@@ -1,7 +1,7 @@
 """Training steps of PyG's GraphSAGE beside Kith's: sample, gather, forward, backward and Adam.
 
-    kith generate -o graph.kith.h5 --nodes 200000 --edges 10000000 --communities 800 --features 100 --classes 47
-    python bench/peers/training.py graph.kith.h5 -o result.json
+    bench/graphs.sh build/graphs train
+    python bench/peers/training.py build/graphs/train.kith.h5 --batches 4 -o result.json
 
 Three layers of 256, mean aggregation, fanout 15,10,5, batch size 1024, dropout 0.5; both start from the same
 parameters and train on the same roots in the same order, drawn uniformly without replacement. PyG runs as well
