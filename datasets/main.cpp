@@ -12,6 +12,7 @@
 #include "datasets/info_command.h"
 #include "datasets/prepare_command.h"
 #include "graph/errors.h"
+#include "train/diagnose_command.h"
 #include "train/report.h"
 #include "train/staging/stage_eval_command.h"
 #include "train/sweep_command.h"
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
   kith::add_train_command(app);
   kith::add_sweep_command(app);
   kith::add_stage_eval_command(app);
+  kith::add_diagnose_command(app);
   app.footer("See 'kith COMMAND --help' for the options of a command and an example.");
   return run(app, argc, argv);
 }
