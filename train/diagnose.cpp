@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <iomanip>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,7 +25,8 @@ struct Cause {
   std::string_view name;  ///< a key of an epoch's JSON; of its "seconds" if is_seconds
   std::string_view words;
   bool is_seconds;
-  std::array<std::string_view, 4> causes;  ///< names; empty ones at the end
+  std::array<std::string_view, 4>
+      causes;  ///< names; '-' before one that lowers this by growing; empty at the end
 };
 
 // From effects to causes. A cause stands below its effects, so the graph has no cycles.
@@ -32,29 +34,30 @@ constexpr std::array kGraph = {
     Cause{"total", "seconds an epoch", true, {"compute", "stall"}},
     Cause{"stall", "seconds that compute waited for batches", true, {"sample", "stage"}},
     Cause{"compute", "seconds of compute", true, {"input_nodes_per_batch", "edges_per_batch", "batches"}},
-    Cause{"stage", "seconds of staging", true, {"staged_bytes_from_disk", "staged_bytes", "input_nodes_per_batch"}},
+    Cause{"stage",
+          "seconds of staging",
+          true,
+          {"staged_bytes_from_disk", "staged_bytes", "input_nodes_per_batch"}},
     Cause{"sample", "seconds of sampling", true, {"edges_per_batch", "input_nodes_per_batch", "batches"}},
-    Cause{"staged_bytes_from_disk", "bytes read from the file", false, {"hit_rate", "staged_bytes"}},
-    Cause{"staged_bytes", "bytes staged", false, {"hit_rate", "input_nodes_per_batch"}},
-    Cause{"hit_rate", "hit rate of the fast tier", false, {"reused_input_share", "pages_per_batch"}},
+    Cause{"staged_bytes_from_disk", "bytes read from the file", false, {"-hit_rate", "staged_bytes"}},
+    Cause{"staged_bytes", "bytes staged", false, {"-hit_rate", "input_nodes_per_batch"}},
+    Cause{"hit_rate", "hit rate of the fast tier", false, {"reused_input_share", "-pages_per_batch"}},
     Cause{"pages_per_batch", "feature pages a batch", false, {"input_nodes_per_batch"}},
     Cause{"reused_input_share",
           "share of input nodes that the batch before had",
           false,
-          {"communities_per_batch", "input_nodes_per_batch"}},
+          {"-communities_per_batch", "-input_nodes_per_batch"}},
     Cause{"input_nodes_per_batch",
           "input nodes a batch",
           false,
-          {"communities_per_batch", "intra_edge_share", "edges_per_batch"}},
-    Cause{"edges_per_batch", "edges a batch", false, {"batches"}},
+          {"communities_per_batch", "-intra_edge_share", "edges_per_batch"}},
+    Cause{"edges_per_batch", "edges a batch", false, {"-batches"}},
     Cause{"intra_edge_share", "share of the drawn edges that stay inside a community", false, {}},
     Cause{"communities_per_batch", "communities a batch", false, {}},
     Cause{"batches", "batches an epoch", false, {}},
 };
 
-const Cause& find_cause(std::string_view name) {
-  return *std::ranges::find(kGraph, name, &Cause::name);
-}
+const Cause& find_cause(std::string_view name) { return *std::ranges::find(kGraph, name, &Cause::name); }
 
 /// Of the values of one quantity over the epochs of a run.
 struct Summary {
@@ -85,7 +88,8 @@ bool are_apart(double a, double b, double tolerance) {
 /// Compares two reports, quantity by quantity.
 class Comparison {
  public:
-  Comparison(const Json& fast, const Json& slow) : fast_(fast), slow_(slow) {}
+  Comparison(const Json& fast, const Json& slow)
+      : fast_(fast), slow_(slow), total_seconds_(summarize(slow, kGraph.front())->median) {}
 
   /// Nothing if the quantity is not in both, or differs by no more than noise.
   std::optional<Deviation> deviation(const Cause& cause) const {
@@ -95,6 +99,8 @@ class Comparison {
     if (!are_apart(fast->median, slow->median, cause.is_seconds ? kSecondsTolerance : kWorkTolerance)) {
       return std::nullopt;
     }
+    // Nor do seconds that hardly count: a hundredth of an epoch explains nothing.
+    if (cause.is_seconds && std::abs(slow->median - fast->median) < 0.01 * total_seconds_) return std::nullopt;
     const bool do_quartiles_overlap = fast->high >= slow->low && slow->high >= fast->low;
     if (cause.is_seconds && do_quartiles_overlap) return std::nullopt;
     return Deviation{.what = std::string(cause.words), .fast = fast->median, .slow = slow->median};
@@ -103,31 +109,41 @@ class Comparison {
   /// From the seconds of an epoch down to the earliest cause that deviates.
   void walk(Diagnosis& out) const {
     const Cause* effect = &kGraph.front();
-    while (effect != nullptr) {
-      const Cause* next = nullptr;
-      std::optional<Deviation> largest;
-      for (const std::string_view name : effect->causes) {
-        if (name.empty()) break;
-        const Cause& cause = find_cause(name);
-        const std::optional<Deviation> found = deviation(cause);
-        if (!found) continue;
-        if (!largest || weight(cause, *found) > weight(*next, *largest)) {
-          if (largest) add_other(*largest, out);
-          largest = found;
-          next = &cause;
-        } else {
-          add_other(*found, out);
-        }
-      }
-      if (largest) out.chain.insert(out.chain.begin(), *largest);
-      effect = next;
+    double growth = 1;  // of the effect, from the faster run to the slower one
+    while (true) {
+      std::vector<Found> found = explanations(*effect, growth);
+      if (found.empty()) break;
+      out.chain.insert(out.chain.begin(), found.front().deviation);
+      for (std::size_t i = 1; i < found.size(); ++i) add_other(found[i].deviation, out);
+      effect = found.front().cause;
+      growth = found.front().deviation.slow - found.front().deviation.fast;
     }
-    std::erase_if(out.also, [&](const Deviation& other) {
-      return std::ranges::any_of(out.chain, [&](const Deviation& d) { return d.what == other.what; });
-    });
+    std::erase_if(out.also, [&](const Deviation& other) { return is_in(out.chain, other); });
   }
 
  private:
+  struct Found {
+    const Cause* cause;
+    Deviation deviation;
+    double weight;
+  };
+
+  /// The causes of `effect` that deviate in the direction that explains it, the heaviest first.
+  std::vector<Found> explanations(const Cause& effect, double growth) const {
+    std::vector<Found> out;
+    for (std::string_view name : effect.causes) {
+      if (name.empty()) break;
+      const double sign = name.starts_with('-') ? -1 : 1;
+      if (sign < 0) name.remove_prefix(1);
+      const Cause& cause = find_cause(name);
+      const std::optional<Deviation> found = deviation(cause);
+      if (!found || sign * growth * (found->slow - found->fast) <= 0) continue;
+      out.push_back({&cause, *found, weight(cause, *found)});
+    }
+    std::ranges::stable_sort(out, std::ranges::greater(), &Found::weight);
+    return out;
+  }
+
   /// Seconds add up, so the larger difference counts for more; counts are compared as ratios.
   static double weight(const Cause& cause, const Deviation& found) {
     if (cause.is_seconds) return found.slow - found.fast;
@@ -135,13 +151,17 @@ class Comparison {
     return std::abs(std::log(found.slow / found.fast));
   }
 
+  static bool is_in(const std::vector<Deviation>& list, const Deviation& deviation) {
+    return std::ranges::find(list, deviation.what, &Deviation::what) != list.end();
+  }
+
   static void add_other(const Deviation& deviation, Diagnosis& out) {
-    const auto is_same = [&](const Deviation& d) { return d.what == deviation.what; };
-    if (std::ranges::none_of(out.also, is_same)) out.also.push_back(deviation);
+    if (!is_in(out.also, deviation)) out.also.push_back(deviation);
   }
 
   const Json& fast_;
   const Json& slow_;
+  double total_seconds_;  ///< of the slower run's epoch
 };
 
 std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -163,8 +183,8 @@ void compare_settings(const Json& fast, const Json& slow, const std::string& pre
 
 void check_report(const Json& report, const char* which) {
   const bool is_report = report.is_object() && report.contains("options") && report["options"].is_object() &&
-                         report.contains("dataset") && report["dataset"].is_object() && report.contains("epochs") &&
-                         report["epochs"].is_array();
+                         report.contains("dataset") && report["dataset"].is_object() &&
+                         report.contains("epochs") && report["epochs"].is_array();
   KITH_CHECK(is_report, InvalidArgument, "diagnose: the ", which, " file is not a report of kith train --json");
   KITH_CHECK(!report["epochs"].empty(), InvalidArgument, "diagnose: the ", which, " report holds no epoch");
   for (const Json& epoch : report["epochs"]) {
@@ -216,7 +236,8 @@ Diagnosis diagnose(const Json& first, const Json& second) {
   return out;
 }
 
-std::string describe(const Diagnosis& diagnosis, const std::string& first_name, const std::string& second_name) {
+std::string describe(const Diagnosis& diagnosis, const std::string& first_name,
+                     const std::string& second_name) {
   const std::string& slow_name = diagnosis.is_second_slower ? second_name : first_name;
   const std::string& fast_name = diagnosis.is_second_slower ? first_name : second_name;
   std::ostringstream out;
@@ -225,8 +246,8 @@ std::string describe(const Diagnosis& diagnosis, const std::string& first_name, 
         << number(diagnosis.slow_seconds) << " s differ by no more than the epochs of one run do.\n";
   } else {
     out << slow_name << " takes " << std::setprecision(3) << diagnosis.slow_seconds / diagnosis.fast_seconds
-        << "x as long an epoch as " << fast_name << ". From cause to effect (" << fast_name << " -> " << slow_name
-        << "):\n";
+        << "x as long an epoch as " << fast_name << ". From cause to effect (" << fast_name << " -> "
+        << slow_name << "):\n";
     for (const Deviation& d : diagnosis.chain) write_deviation(d, out);
     if (!diagnosis.also.empty()) out << "Other causes that differ:\n";
     for (const Deviation& d : diagnosis.also) write_deviation(d, out);
@@ -237,7 +258,8 @@ std::string describe(const Diagnosis& diagnosis, const std::string& first_name, 
       out << "  " << s.name << ": " << s.fast << " -> " << s.slow << '\n';
     }
   } else if (diagnosis.is_different) {
-    out << "Options and dataset are the same. Threads, prefetch depth, and what else ran on the machine are not in "
+    out << "Options and dataset are the same. Threads, prefetch depth, and what else ran on the machine are "
+           "not in "
            "the reports.\n";
   }
   return out.str();

@@ -1,5 +1,5 @@
-// Why one training run is slower than another: walks a graph of causes, from the seconds of an epoch back to the
-// earliest quantity that differs (the idea of Cloud Atlas, arXiv 2407.08694, with a graph written by hand).
+// Why one training run is slower than another: walks a graph of causes, from the seconds of an epoch back to
+// the earliest quantity that differs (the idea of Cloud Atlas, arXiv 2407.08694, with a graph written by hand).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -33,7 +33,8 @@ struct Diagnosis {
   std::vector<ChangedSetting> settings;  ///< whether they explain it or not
 };
 
-/// first, second: reports of `kith train --json`. Throws InvalidArgument if one is no such report or holds no epoch.
+/// first, second: reports of `kith train --json`. Throws InvalidArgument if one is no such report or holds no
+/// epoch.
 Diagnosis diagnose(const nlohmann::ordered_json& first, const nlohmann::ordered_json& second);
 
 /// For people. first_name, second_name: what the two runs are called.

@@ -39,7 +39,8 @@ void run(const DiagnoseFlags& flags) {
 }  // namespace
 
 void add_diagnose_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("diagnose", "Say why an epoch of one training run is slower than of another");
+  CLI::App* command =
+      app.add_subcommand("diagnose", "Say why an epoch of one training run is slower than of another");
   auto flags = std::make_shared<DiagnoseFlags>();
   command->add_option("first", flags->first, "Report of kith train --json")->required();
   command->add_option("second", flags->second, "Report of the other run")->required();

@@ -157,6 +157,20 @@ TEST(Diagnose, NamesOtherCausesToo) {
   EXPECT_THAT(names(found.also), testing::ElementsAre("seconds that compute waited for batches"));
 }
 
+TEST(Diagnose, WhatShrankExplainsNoGrowth) {
+  Json slow = report();
+  scale(slow, "input_nodes_per_batch", 0.5);
+  scale(slow, "edges_per_batch", 0.9);
+  scale(slow, "seconds.sample", 8);
+  scale(slow, "seconds.stall", 20);
+  scale(slow, "seconds.total", 1.9);
+  const Diagnosis found = diagnose(report(), slow);
+  EXPECT_THAT(names(found.chain),
+              testing::ElementsAre("seconds of sampling", "seconds that compute waited for batches",
+                                   "seconds an epoch"));
+  EXPECT_THAT(found.also, testing::IsEmpty());
+}
+
 TEST(Diagnose, RefusesWhatIsNoReport) {
   EXPECT_THROW(diagnose(Json::array(), report()), InvalidArgument);
   EXPECT_THROW(diagnose(report(), Json::object()), InvalidArgument);
@@ -189,8 +203,8 @@ TEST(Diagnose, ReadsWhatTrainingWrites) {
   const Diagnosis found = diagnose(structured, wide);
   ASSERT_GE(found.chain.size(), 3U);
   EXPECT_EQ(found.chain.back().what, "seconds an epoch");
-  EXPECT_THAT(describe(found, "a", "b"), AllOf(HasSubstr("--mix"), HasSubstr("--fanout"), HasSubstr("a batch"),
-                                               Not(HasSubstr("nan"))));
+  EXPECT_THAT(describe(found, "a", "b"),
+              AllOf(HasSubstr("--mix"), HasSubstr("--fanout"), HasSubstr("a batch"), Not(HasSubstr("nan"))));
 }
 
 }  // namespace
