@@ -41,6 +41,7 @@ struct AdamParameter {
   const Tensor* gradient;
   Tensor* first_moment;
   Tensor* second_moment;
+  Tensor* average = nullptr;  ///< follows the value; null: none
 };
 
 /// Hyper-parameters of Adam with L2 weight decay added to the gradient, as torch.optim.Adam.
@@ -50,6 +51,9 @@ struct AdamOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;
+  /// An average keeps at most this share of itself in a step, 0 <= d < 1; in early steps (1 + step) / (10 +
+  /// step).
+  double average_decay = 0;
 };
 
 /// Host arrays where a device can read them (Backend::to_device). Move-only. On the CPU it refers to the host's
@@ -262,7 +266,7 @@ class Backend {
   /// before (Pascanu et al., arXiv 1211.5063).
   virtual double clip_gradients(std::span<Tensor* const> gradients, double max_norm) = 0;
 
-  /// One Adam step; step counts from 1.
+  /// One Adam step; step counts from 1. Averages, where there are any, follow the new values.
   virtual void adam(std::span<const AdamParameter> parameters, const AdamOptions& options,
                     std::int64_t step) = 0;
 };

@@ -311,6 +311,7 @@ void adam(std::span<const AdamParameter> parameters, std::int64_t step) {
     same_shape("adam", "gradient", *parameter.gradient, *parameter.value);
     same_shape("adam", "first_moment", *parameter.first_moment, *parameter.value);
     same_shape("adam", "second_moment", *parameter.second_moment, *parameter.value);
+    if (parameter.average != nullptr) same_shape("adam", "average", *parameter.average, *parameter.value);
   }
 }
 

@@ -59,10 +59,18 @@ KITH_MULTIVERSION void adam_range(const AdamStep<T>& step, std::int64_t count, c
 }
 
 template <typename T>
+KITH_MULTIVERSION void average_range(T share, std::int64_t count, const T* __restrict value,
+                                     T* __restrict average) {
+  for (std::int64_t i = 0; i < count; ++i) average[i] += share * (value[i] - average[i]);
+}
+
+template <typename T>
 void adam_tile(const AdamStep<T>& step, const AdamParameter& p, std::int64_t first) {
   const std::int64_t count = std::min(kAdamTileValues, p.value->size() - first);
   adam_range<T>(step, count, p.gradient->data<T>() + first, p.value->data<T>() + first,
                 p.first_moment->data<T>() + first, p.second_moment->data<T>() + first);
+  if (p.average == nullptr) return;
+  average_range<T>(step.average_share, count, p.value->data<T>() + first, p.average->data<T>() + first);
 }
 
 }  // namespace

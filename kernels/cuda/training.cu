@@ -119,6 +119,7 @@ struct AdamTensors {
     const T* gradient;
     T* first_moment;
     T* second_moment;
+    T* average;  ///< or null
     std::int64_t size;
   };
   One tensors[kMaxAdamTensors];
@@ -139,7 +140,9 @@ __global__ void adam_kernel(AdamTensors<T> tensors, AdamStep<T> s) {
     const T v = s.beta2 * p.second_moment[i] + (T{1} - s.beta2) * g * g;
     p.first_moment[i] = m;
     p.second_moment[i] = v;
-    p.value[i] -= s.step_size * m / (sqrt(v) * s.inverse_root + s.epsilon);
+    const T value = p.value[i] - s.step_size * m / (sqrt(v) * s.inverse_root + s.epsilon);
+    p.value[i] = value;
+    if (p.average != nullptr) p.average[i] += s.average_share * (value - p.average[i]);
   }
 }
 
@@ -164,6 +167,7 @@ void adam_typed(const Context& context, std::span<const AdamParameter> parameter
                                         .gradient = p.gradient->data<T>(),
                                         .first_moment = p.first_moment->data<T>(),
                                         .second_moment = p.second_moment->data<T>(),
+                                        .average = p.average == nullptr ? nullptr : p.average->data<T>(),
                                         .size = p.value->size()};
     largest = std::max(largest, p.value->size());
     if (tensors.count == kMaxAdamTensors) flush();

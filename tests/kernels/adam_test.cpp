@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
 #include "graph/errors.h"
 #include "tests/kernels/on_device.h"
 
@@ -74,12 +78,46 @@ TEST_P(Adam, AgreesWithALoopOverSeveralParametersAndSteps) {
   }
 }
 
+TEST_P(Adam, AveragesFollowTheValuesFastAtFirst) {
+  const AdamOptions options{.lr = 0.1, .average_decay = 0.75};
+  for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
+    const std::int64_t size = 3000;
+    const std::vector<double> start = random_values(size, 1);
+    std::vector<NaiveAdam> naive(start.begin(), start.end());
+    std::vector<double> expected = start;
+    Tensor value = tensor(1, size, scalar, start), average = tensor(1, size, scalar, start);
+    Tensor other = tensor(1, 2, scalar, std::vector<double>{1, 2});  // has no average
+    Tensor m = backend_->zeros(1, size, scalar), v = backend_->zeros(1, size, scalar);
+    Tensor other_m = backend_->zeros(1, 2, scalar), other_v = backend_->zeros(1, 2, scalar);
+    const Tensor none = backend_->zeros(1, 2, scalar);
+    Tensor gradient = backend_->empty(1, size, scalar);
+    const std::vector<AdamParameter> parameters = {{&other, &none, &other_m, &other_v},
+                                                   {&value, &gradient, &m, &v, &average}};
+    const double decay_of_step[] = {2.0 / 11, 3.0 / 12, 4.0 / 13};
+    for (int step = 1; step <= 40; ++step) {
+      const std::vector<double> g = random_values(size, step);
+      backend_->upload(g, gradient);
+      backend_->adam(parameters, options, step);
+      const double decay = step <= 3 ? decay_of_step[step - 1] : std::min(0.75, (1.0 + step) / (10.0 + step));
+      for (std::size_t i = 0; i < g.size(); ++i) {
+        naive[i].step(g[i], options, step);
+        expected[i] = decay * expected[i] + (1 - decay) * naive[i].value;
+      }
+    }
+    test::expect_close(values(average), expected, scalar == Scalar::f32 ? 1e-4 : 1e-12);
+    test::expect_close(values(other), {1, 2}, 1e-12);
+  }
+}
+
 TEST_P(Adam, RefusesStepZeroAndOtherShapes) {
   Tensor value = backend_->zeros(1, 3, Scalar::f32), m = backend_->zeros(1, 3, Scalar::f32);
   Tensor v = backend_->zeros(1, 3, Scalar::f32);
   const Tensor good = backend_->zeros(1, 3, Scalar::f32), bad = backend_->zeros(3, 1, Scalar::f32);
   EXPECT_THROW(backend_->adam(std::vector<AdamParameter>{{&value, &good, &m, &v}}, {}, 0), InvalidArgument);
   EXPECT_THROW(backend_->adam(std::vector<AdamParameter>{{&value, &bad, &m, &v}}, {}, 1), InvalidArgument);
+  Tensor average = backend_->zeros(3, 1, Scalar::f32);
+  EXPECT_THROW(backend_->adam(std::vector<AdamParameter>{{&value, &good, &m, &v, &average}}, {}, 1),
+               InvalidArgument);
 }
 
 KITH_ON_EVERY_DEVICE(Adam);
