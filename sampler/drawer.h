@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "graph/types.h"
 #include "sampler/draw.h"
 #include "sampler/rng.h"
+#include "sampler/shared_variates.h"
 
 namespace kith {
 
@@ -64,21 +67,51 @@ class Drawer {
       for (std::int32_t i = 0; i < count; ++i) out[i] = members[i];
       return;
     }
-    ranked_.clear();
-    for (std::int32_t i = 0; i < members.size; ++i) {
-      const NodeId neighbor = neighbors_[static_cast<std::size_t>(row.begin + members[i])];
-      ranked_.emplace_back(shared_.first64(static_cast<std::uint32_t>(neighbor)), i);
-    }
-    std::nth_element(ranked_.begin(), ranked_.begin() + count, ranked_.end());
+    look_up_variates(row, members);
+    // The smallest ones of uniform variates lie below this nearly always.
+    const double enough = count + 4 * std::sqrt(static_cast<double>(count)) + 4;
+    std::int32_t num_ranked = 0;
+    if (enough < members.size) num_ranked = rank_below(std::ldexp(enough / members.size, 64), members.size);
+    if (num_ranked < count) num_ranked = rank_below(std::ldexp(1.0, 64), members.size);
+    std::nth_element(ranked_.begin(), ranked_.begin() + count, ranked_.begin() + num_ranked);
     for (std::int32_t i = 0; i < count; ++i) out[i] = ranked_[static_cast<std::size_t>(i)].second;
     std::sort(out, out + count);
     for (std::int32_t i = 0; i < count; ++i) out[i] = members[out[i]];
+  }
+
+  void look_up_variates(const DrawRow& row, const RowClass& members) {
+    const auto size = static_cast<std::size_t>(members.size);
+    if (variates_.size() < size) {
+      variates_.resize(size);
+      ranked_.resize(size + 1);
+    }
+    const std::span<const NodeId> ids = neighbors_.subspan(static_cast<std::size_t>(row.begin));
+    const auto before_gap = static_cast<std::size_t>(std::min(members.gap_at, members.size));
+    shared_variates(shared_, ids.subspan(static_cast<std::size_t>(members.begin), before_gap),
+                    variates_.data());
+    if (before_gap == size) return;
+    const auto after = static_cast<std::size_t>(members[members.gap_at]);
+    shared_variates(shared_, ids.subspan(after, size - before_gap), variates_.data() + before_gap);
+  }
+
+  /// Puts the members with variates below `bound` into ranked_, with their variates. Returns how many.
+  std::int32_t rank_below(double bound, std::int32_t size) {
+    const bool is_all = bound >= 0x1p64;
+    const std::uint64_t limit = is_all ? 0 : static_cast<std::uint64_t>(bound);
+    std::int32_t count = 0;
+    for (std::int32_t i = 0; i < size; ++i) {
+      const std::uint64_t variate = variates_[static_cast<std::size_t>(i)];
+      ranked_[static_cast<std::size_t>(count)] = {variate, i};
+      count += is_all || variate < limit ? 1 : 0;  // without a branch, which would be mispredicted
+    }
+    return count;
   }
 
   DrawRule rule_;
   std::span<const NodeId> neighbors_;
   RngStream shared_;
   std::vector<std::int32_t> slots_;
+  std::vector<std::uint64_t> variates_;
   std::vector<std::pair<std::uint64_t, std::int32_t>> ranked_;
 };
 
