@@ -174,6 +174,14 @@ def test_overall_means_by_hand(tmp_path):
     assert (best.mean_difference, best.worst_difference) == pytest.approx((-0.05, -0.1))
 
 
+def test_a_choice_that_no_graph_can_take_is_shown(tmp_path):
+    summary = summary_of(
+        tmp_path, Sweep(effects=[RANDOM, Effect(DEFAULTS, 4, -1), Effect(rival("labor"), 1, -1)])
+    )
+    assert [(one.num_found, one.mean_to_best) for one in summary.overall[1:]] == [(0, 1), (0, 1)]
+    assert "none" in kith.report.render_page(summary)
+
+
 def test_random_batches_stand_in_where_the_named_configuration_is_missing(tmp_path):
     first = Sweep("a", effects=[RANDOM, Effect(DEFAULTS, 4)])
     second = Sweep("b", effects=[RANDOM, Effect(rival("labor"), 3)])

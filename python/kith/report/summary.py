@@ -321,15 +321,25 @@ def _overall(sections: list[Section], named_label: str, tolerance: float) -> lis
     rows = []
     for model in dict.fromkeys(section.setting.model for section in sections):
         of_model = [section for section in sections if section.setting.model == model]
+        rows_of = [row for section in of_model for row in section.rows]
+        # A choice that the sweep offers and that no graph can take is shown as such.
         choices = [
-            (named_label, [section.named for section in of_model]),
-            (f"fastest knobs {within}", [section.best for section in of_model]),
-            (f"fastest rival {within}", [section.best_rival for section in of_model]),
+            (named_label, [section.named for section in of_model], any(s.named for s in of_model)),
+            (
+                f"fastest knobs {within}",
+                [section.best for section in of_model],
+                any(row.is_structured for row in rows_of),
+            ),
+            (
+                f"fastest rival {within}",
+                [section.best_rival for section in of_model],
+                not all(row.is_structured for row in rows_of),
+            ),
         ]
-        for choice, chosen in choices:
-            found = sum(row is not None and row.configuration.sampler != RANDOM for row in chosen)
-            if found:
+        for choice, chosen, is_offered in choices:
+            if is_offered:
                 filled = [row or section.random for row, section in zip(chosen, of_model)]
+                found = sum(row.configuration.sampler != RANDOM for row in filled)
                 rows.append(_over_graphs(model, choice, filled, found))
     return rows
 
