@@ -1,0 +1,49 @@
+#include "graph/whole_file.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+#include <string>
+
+#include "graph/errors.h"
+#include "tests/support/temp_folder.h"
+
+namespace kith {
+namespace {
+
+void replace(const std::string& path, const std::string& a, const std::string& b) {
+  const std::array<std::span<const std::byte>, 2> parts{std::as_bytes(std::span(a)),
+                                                        std::as_bytes(std::span(b))};
+  replace_file(path, parts);
+}
+
+TEST(WholeFile, HoldsThePartsOneAfterTheOther) {
+  const test::TempFolder temp;
+  const std::string path = temp.file("a");
+  replace(path, "old", " and longer");
+  replace(path, "one", "two");
+  EXPECT_EQ(test::read_bytes(path), "onetwo");
+  EXPECT_EQ(read_file(path).size(), 6U);
+  EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
+}
+
+TEST(WholeFile, StaysAsItWasIfTheNewOneCannotTakeItsPlace) {
+  const test::TempFolder temp;
+  std::filesystem::create_directory(temp.file("folder"));
+  test::write_bytes(temp.file("folder") + "/x", "x");
+  EXPECT_THROW(replace(temp.file("folder"), "a", "b"), IoError);
+  EXPECT_FALSE(std::filesystem::exists(temp.file("folder.tmp")));
+  EXPECT_THROW(replace(temp.file("none/a"), "a", "b"), IoError);
+}
+
+TEST(WholeFile, IsARegularFile) {
+  const test::TempFolder temp;
+  EXPECT_THROW(read_file(temp.file("none")), IoError);
+  EXPECT_THROW(read_file(temp.path().string()), IoError);
+  test::write_bytes(temp.file("empty"), "");
+  EXPECT_TRUE(read_file(temp.file("empty")).empty());
+}
+
+}  // namespace
+}  // namespace kith
