@@ -3,9 +3,12 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <new>
+#include <span>
 #include <string>
 
 #include "datasets/generate_command.h"
@@ -15,6 +18,7 @@
 #include "train/diagnose_command.h"
 #include "train/report.h"
 #include "train/staging/stage_eval_command.h"
+#include "train/stop_signals.h"
 #include "train/sweep_command.h"
 #include "train/train_command.h"
 
@@ -33,11 +37,36 @@ int complain(const CLI::App& app, std::string message, ExitCode code) {
   return code;
 }
 
+/// A word of a command line as a shell reads it.
+std::string quoted(const std::string& word) {
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::strchr("%+,-./:=@_", c) != nullptr;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+int say_stopped(const CLI::App& app, const kith::StoppedBySignal& stopped, std::span<char* const> arguments) {
+  std::fprintf(stderr, "%s: %s\n", command_name(app).c_str(), stopped.what());
+  if (!stopped.is_resumable()) return stopped.exit_code();
+  const std::string resume = "--resume";
+  std::string line;
+  for (const char* word : arguments) {
+    if (word != resume) line += quoted(word) + " ";
+  }
+  std::fprintf(stderr, "go on with: %s%s\n", line.c_str(), resume.c_str());
+  return stopped.exit_code();
+}
+
 int run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0) throw kith::EnvironmentError("stdout cannot be written");
     return kDone;
+  } catch (const kith::StoppedBySignal& e) {
+    return say_stopped(app, e, {argv, static_cast<std::size_t>(argc)});
   } catch (const CLI::Success& e) {  // --help and --version
     return app.exit(e);
   } catch (const CLI::ParseError& e) {

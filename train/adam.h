@@ -2,7 +2,9 @@
 // makes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -23,11 +25,17 @@ class Adam {
   /// before the next step.
   void swap_averages();
 
+  /// First and second moment, and the average if there is one, of each parameter in turn; with num_steps, all that
+  /// it remembers.
+  std::span<Tensor> state() { return state_; }
+  std::size_t state_per_parameter() const { return options_.average_decay > 0 ? 3 : 2; }
+  std::int64_t num_steps() const { return num_steps_; }
+  void set_num_steps(std::int64_t num_steps) { num_steps_ = num_steps; }
+
  private:
   Backend& backend_;
   AdamOptions options_;
-  std::vector<Tensor> moments_;   ///< first and second moment of each parameter in turn
-  std::vector<Tensor> averages_;  ///< of each parameter; or none
+  std::vector<Tensor> state_;  ///< first and second moment, and the average if there is one, of each parameter
   std::vector<AdamParameter> parameters_;
   std::int64_t num_steps_ = 0;
 };

@@ -130,4 +130,23 @@ std::vector<Parameter*> Model::parameters() {
   return all;
 }
 
+std::vector<HostTensor> download_parameters(Model& model) {
+  std::vector<HostTensor> all;
+  for (const Parameter* parameter : model.parameters()) {
+    all.push_back(download(model.backend(), parameter->name, parameter->value));
+  }
+  return all;
+}
+
+void upload_parameters(std::span<const HostTensor> from, Model& model) {
+  const std::vector<Parameter*> parameters = model.parameters();
+  KITH_CHECK(from.size() == parameters.size(), InvalidArgument, "Model: expected ", parameters.size(),
+             " parameters, got ", from.size());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    KITH_CHECK(from[i].name == parameters[i]->name, InvalidArgument, "Model: expected parameter ",
+               parameters[i]->name, ", got ", from[i].name);
+    upload(model.backend(), from[i], parameters[i]->value);
+  }
+}
+
 }  // namespace kith

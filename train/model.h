@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "train/checkpoint/host_tensor.h"
 #include "train/device_batch.h"
 #include "train/layer.h"
 
@@ -74,5 +75,10 @@ class Model {
   ModelOptions options_;
   std::vector<std::unique_ptr<Layer>> layers_;
 };
+
+/// Copies of the parameters, in their order. Waits for the device.
+std::vector<HostTensor> download_parameters(Model& model);
+/// Throws InvalidArgument unless number, names and shapes are the model's.
+void upload_parameters(std::span<const HostTensor> from, Model& model);
 
 }  // namespace kith

@@ -111,17 +111,23 @@ Json to_json(const RunOptions& options) {
 Json to_json(const RunReport& report, const Dataset& dataset, std::string_view device) {
   Json epochs = Json::array();
   for (const EpochReport& epoch : report.epochs) epochs.push_back(to_json(epoch));
-  return {{"options", to_json(report.options)},
-          {"dataset", describe_dataset(dataset, report.options.loader)},
-          {"epochs", std::move(epochs)},
-          {"best_epoch", report.best_epoch},
-          {"best_valid_accuracy", report.best_valid_accuracy},
-          {"test_accuracy", report.test_accuracy},
-          {"seconds_to_best", report.seconds_to_best},
-          {"total_seconds", report.total_seconds},
-          {"peak_rss_bytes", peak_rss_bytes()},
-          {"device", device},
-          {"version", kVersion}};
+  Json json = {{"options", to_json(report.options)},
+               {"dataset", describe_dataset(dataset, report.options.loader)},
+               {"epochs", std::move(epochs)},
+               {"best_epoch", report.best_epoch},
+               {"best_valid_accuracy", report.best_valid_accuracy},
+               {"test_accuracy", report.test_accuracy},
+               {"seconds_to_best", report.seconds_to_best},
+               {"total_seconds", report.total_seconds}};
+  if (report.has_checkpoints) {
+    json["checkpoint_seconds"] = {{"stall", report.checkpoints.stall_seconds},
+                                  {"write", report.checkpoints.write_seconds},
+                                  {"count", report.checkpoints.count}};
+  }
+  json["peak_rss_bytes"] = peak_rss_bytes();
+  json["device"] = device;
+  json["version"] = kVersion;
+  return json;
 }
 
 std::int64_t peak_rss_bytes() {

@@ -1,8 +1,11 @@
 #include "train/run.h"
 
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "graph/errors.h"
+#include "train/run_checkpoints.h"
 #include "train/stopwatch.h"
 
 namespace kith {
@@ -23,67 +26,177 @@ RunOptions resolve(RunOptions options, const Dataset& dataset) {
   return options;
 }
 
-/// Keeps a copy of the parameters of the best epoch.
-class BestParameters {
+const ModelOptions& check_trainable(const ModelOptions& model, const Dataset& dataset) {
+  KITH_CHECK(model.in_channels > 0, InvalidArgument, "train: the dataset has no features");
+  KITH_CHECK(!dataset.labels.empty(), InvalidArgument, "train: the dataset has no labels");
+  return model;
+}
+
+/// One run; its members but the first few are its state.
+class Run {
  public:
-  explicit BestParameters(Model& model) : model_(model) {
-    for (const Parameter* parameter : model.parameters())
-      copies_.push_back(model.backend().clone(parameter->value));
+  Run(const Dataset& dataset, Backend& backend, RunOptions options, const RunControl& control)
+      : dataset_(dataset),
+        backend_(backend),
+        control_(control),
+        options_(resolve(std::move(options), dataset)),
+        // The loader first: it refuses bad knobs before any work is done.
+        loader_(dataset, dataset.splits.train, options_.loader),
+        model_(backend, check_trainable(options_.model, dataset)),
+        trainer_(model_, dataset, options_.trainer),
+        epoch_(begin_epoch(0)) {
+    options_.loader = loader_.options();
   }
 
-  void save() {
-    std::size_t i = 0;
-    for (const Parameter* parameter : model_.parameters())
-      model_.backend().copy(parameter->value, copies_[i++]);
-  }
-
-  void restore() {
-    std::size_t i = 0;
-    for (Parameter* parameter : model_.parameters()) model_.backend().copy(copies_[i++], parameter->value);
+  RunReport run() {
+    if (!control_.checkpoint.folder.empty()) begin_checkpoints();
+    try {
+      return go_on();
+    } catch (const Divergence& error) {
+      if (!checkpoints_) throw;
+      throw Divergence(
+          concat(error.what(), "; the checkpoints from before are in ", control_.checkpoint.folder));
+    }
   }
 
  private:
-  Model& model_;
-  std::vector<Tensor> copies_;
+  RunReport go_on() {
+    while (!is_finished()) {
+      if (!train_epoch()) return stop();
+      finish_epoch();
+      if (!is_finished() && is_told_to_stop()) return stop();
+    }
+    if (checkpoints_) checkpoints_->finish(snapshot_function());
+    upload_parameters(best_parameters_, model_);
+    const double test_accuracy = trainer_.evaluate(dataset_.splits.test);
+    RunReport report = make_report();
+    report.test_accuracy = test_accuracy;
+    return report;
+  }
+
+  std::int32_t num_epochs() const { return static_cast<std::int32_t>(progress_.epochs.size()); }
+
+  bool is_finished() const {
+    const std::int32_t since_best = num_epochs() - 1 - progress_.best_epoch;
+    return num_epochs() >= options_.epochs ||
+           (options_.patience > 0 && num_epochs() > 0 && since_best >= options_.patience);
+  }
+
+  bool is_told_to_stop() const { return control_.should_stop && control_.should_stop(); }
+
+  /// Returns false if it was told to stop.
+  bool train_epoch() {
+    return trainer_.advance(loader_, epoch_, [&](std::size_t done, std::size_t of) {
+      if (control_.on_batch) control_.on_batch(done, of);
+      if (is_told_to_stop()) return false;
+      if (checkpoints_) checkpoints_->after_batch(++num_batches_, snapshot_function());
+      return true;
+    });
+  }
+
+  void finish_epoch() {
+    EpochReport done = epoch_.report;
+    const Stopwatch watch;
+    done.valid_accuracy = trainer_.evaluate(dataset_.splits.valid);
+    done.seconds.evaluate = watch.seconds();
+    const bool is_better = progress_.best_epoch < 0 || done.valid_accuracy > progress_.best_valid_accuracy;
+    progress_.epochs.push_back(done);
+    if (is_better || dataset_.splits.valid.empty()) keep_as_best(done);
+    epoch_ = begin_epoch(num_epochs());
+    if (control_.on_epoch) control_.on_epoch(done);
+    if (checkpoints_ && !is_finished()) checkpoints_->after_epoch(snapshot_function());
+  }
+
+  void keep_as_best(const EpochReport& done) {
+    progress_.best_epoch = done.epoch;
+    progress_.best_valid_accuracy = done.valid_accuracy;
+    progress_.seconds_to_best = 0;
+    for (const EpochReport& epoch : progress_.epochs) progress_.seconds_to_best += epoch.seconds.total;
+    best_parameters_ = download_parameters(model_);
+  }
+
+  void begin_checkpoints() {
+    checkpoints_.emplace(control_.checkpoint, control_.on_note);
+    const std::optional<Checkpoint> found = checkpoints_->begin(options_, dataset_);
+    if (!found) return;
+    try {
+      restore(*found);
+    } catch (const InvalidArgument& error) {  // the options are the same, so the file is not what it says
+      throw IoError(concat(checkpoints_->last_path(), ": does not fit its own options: ", error.what()));
+    }
+  }
+
+  Checkpoint snapshot() {
+    Checkpoint checkpoint{.request = checkpoints_->request(),
+                          .in_channels = options_.model.in_channels,
+                          .out_channels = options_.model.out_channels,
+                          .progress = progress_,
+                          .running = epoch_.report,
+                          .next_batch = static_cast<std::int64_t>(epoch_.next_batch)};
+    checkpoint.progress.total_seconds += watch_.seconds();
+    if (!epoch_.loss_totals.empty()) checkpoint.running_loss = trainer_.check_loss(loader_, epoch_);
+    checkpoint.trainer = trainer_.save();
+    checkpoint.best_parameters = best_parameters_;
+    return checkpoint;
+  }
+
+  std::function<Checkpoint()> snapshot_function() {
+    return [this] { return snapshot(); };
+  }
+
+  void restore(const Checkpoint& checkpoint) {
+    trainer_.load(checkpoint.trainer);
+    progress_ = checkpoint.progress;
+    best_parameters_ = checkpoint.best_parameters;
+    epoch_.report = checkpoint.running;
+    epoch_.next_batch = epoch_.num_checked = static_cast<std::size_t>(checkpoint.next_batch);
+    const LossResult& loss = checkpoint.running_loss;
+    const double totals[] = {loss.loss, static_cast<double>(loss.correct), static_cast<double>(loss.counted)};
+    epoch_.loss_totals = backend_.zero_loss();
+    backend_.upload(totals, epoch_.loss_totals);
+    num_batches_ = checkpoint.trainer.step;
+  }
+
+  RunReport stop() {
+    if (checkpoints_) checkpoints_->finish(snapshot_function());
+    RunReport report = make_report();
+    report.was_stopped = true;
+    report.stopped_at = concat("in epoch ", num_epochs(), " before batch ", epoch_.next_batch);
+    return report;
+  }
+
+  RunReport make_report() {
+    RunReport report;
+    static_cast<RunProgress&>(report) = progress_;
+    report.options = options_;
+    report.total_seconds += watch_.seconds();
+    if (!checkpoints_) return report;
+    report.has_checkpoints = true;
+    report.checkpoints = checkpoints_->costs();
+    report.last_checkpoint = checkpoints_->last_path();
+    return report;
+  }
+
+  const Stopwatch watch_;
+  const Dataset& dataset_;
+  Backend& backend_;
+  const RunControl& control_;
+  RunOptions options_;
+  Loader loader_;
+  Model model_;
+  Trainer trainer_;
+  RunProgress progress_;                     ///< up to the last finished epoch
+  EpochProgress epoch_;                      ///< the one after it
+  std::int64_t num_batches_ = 0;             ///< trained on since the run began
+  std::vector<HostTensor> best_parameters_;  ///< of progress_.best_epoch
+  std::optional<RunCheckpoints> checkpoints_;
 };
 
 }  // namespace
 
 RunReport run_training(const Dataset& dataset, Backend& backend, RunOptions options,
-                       const std::function<void(const EpochReport&)>& on_epoch,
-                       const std::function<void(std::size_t, std::size_t)>& on_batch) {
-  const Stopwatch watch;
-  RunReport report{.options = resolve(std::move(options), dataset), .epochs = {}};
-  // The loader first: it refuses bad knobs before any work is done.
-  const Loader loader(dataset, dataset.splits.train, report.options.loader);
-  report.options.loader = loader.options();
-  KITH_CHECK(report.options.model.in_channels > 0, InvalidArgument, "train: the dataset has no features");
-  KITH_CHECK(!dataset.labels.empty(), InvalidArgument, "train: the dataset has no labels");
-  Model model(backend, report.options.model);
-  Trainer trainer(model, dataset, report.options.trainer);
-  BestParameters best(model);
-  double training_seconds = 0;
-  for (std::int32_t epoch = 0; epoch < report.options.epochs; ++epoch) {
-    EpochReport done = trainer.run_epoch(loader, epoch, on_batch);
-    training_seconds += done.seconds.total;
-    const Stopwatch evaluate_watch;
-    done.valid_accuracy = trainer.evaluate(dataset.splits.valid);
-    done.seconds.evaluate = evaluate_watch.seconds();
-    const bool is_better = report.best_epoch < 0 || done.valid_accuracy > report.best_valid_accuracy;
-    if (is_better || dataset.splits.valid.empty()) {
-      report.best_epoch = epoch;
-      report.best_valid_accuracy = done.valid_accuracy;
-      report.seconds_to_best = training_seconds;
-      best.save();
-    }
-    if (on_epoch) on_epoch(done);
-    report.epochs.push_back(done);
-    if (report.options.patience > 0 && epoch - report.best_epoch >= report.options.patience) break;
-  }
-  best.restore();
-  report.test_accuracy = trainer.evaluate(dataset.splits.test);
-  report.total_seconds = watch.seconds();
-  return report;
+                       const RunControl& control) {
+  return Run(dataset, backend, std::move(options), control).run();
 }
 
 }  // namespace kith

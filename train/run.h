@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "graph/dataset.h"
 #include "kernels/backend.h"
 #include "train/loader.h"
 #include "train/model.h"
+#include "train/run_progress.h"
 #include "train/trainer.h"
 
 namespace kith {
@@ -26,23 +26,40 @@ struct RunOptions {
   std::uint64_t seed = 0;
 };
 
-/// What a run did.
-struct RunReport {
-  RunOptions options;  ///< resolved
-  std::vector<EpochReport> epochs;
-  std::int32_t best_epoch =
-      -1;  ///< by the validation metric, the earliest if tied; the last without validation nodes
-  double best_valid_accuracy = 0;
-  double test_accuracy = 0;    ///< with the parameters of best_epoch
-  double seconds_to_best = 0;  ///< training seconds (evaluation left out) up to the end of best_epoch
-  double total_seconds = 0;    ///< wall clock, evaluation included
+/// When a run writes checkpoints. One is written at the end in any case, and when the run is stopped.
+struct CheckpointOptions {
+  std::string folder;              ///< empty: no checkpoints
+  std::int64_t every_batches = 0;  ///< of the run; 0 = not by batches
+  double every_seconds = 0;        ///< at the next end of a batch; 0 = not by time. Neither: after every epoch
+  std::int32_t keep = 2;           ///< the latest that stay, > 0
+  bool is_resuming = false;        ///< go on from the newest in `folder`; else the folder must not hold any
 };
 
-/// Trains until `epochs` or until patience runs out, and keeps the best parameters in `model`'s place for the
-/// test. on_epoch is told each finished epoch, on_batch the progress inside one; both may be empty. Throws
-/// InvalidArgument for options that do not fit the dataset.
+/// What a run's result does not depend on. Functions may be empty; all but on_note are called between batches,
+/// on the caller's thread.
+struct RunControl {
+  CheckpointOptions checkpoint = {};
+  std::function<void(const EpochReport&)> on_epoch = {};                ///< each finished epoch
+  std::function<void(std::size_t done, std::size_t of)> on_batch = {};  ///< the progress inside one
+  std::function<bool()> should_stop = {};                               ///< asked after every batch
+  std::function<void(const std::string&)> on_note = {};  ///< what a user should know; from any thread
+};
+
+/// What a run did.
+struct RunReport : RunProgress {
+  RunOptions options;        ///< resolved
+  double test_accuracy = 0;  ///< with the parameters of best_epoch
+  bool has_checkpoints = false;
+  bool was_stopped = false;     ///< by should_stop; then nothing was tested
+  std::string last_checkpoint;  ///< path of the latest one that was written or read; empty: none
+  std::string stopped_at;       ///< in words, if it was stopped
+};
+
+/// Trains until `epochs` or until patience runs out, and tests the best parameters. Stopped after any batch and
+/// resumed, a run ends with the same bits. Throws InvalidArgument for options that do not fit the dataset or
+/// the checkpoint, Divergence if the loss is not finite any more, IoError if no checkpoint can be read. A
+/// checkpoint that cannot be written is noted once, and training goes on.
 RunReport run_training(const Dataset& dataset, Backend& backend, RunOptions options,
-                       const std::function<void(const EpochReport&)>& on_epoch = {},
-                       const std::function<void(std::size_t, std::size_t)>& on_batch = {});
+                       const RunControl& control = {});
 
 }  // namespace kith

@@ -60,7 +60,8 @@ class TieredStaging final : public Staging {
       : backend_(backend), dataset_(dataset), kind_(kind), tiers_(dataset, loader, options) {}
 
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
-    if (index == 0) begin_epoch();
+    if (index != next_index_ || epoch != epoch_) begin(epoch, index);
+    ++next_index_;
     const std::size_t end = std::min(plan.size(), index + 1 + static_cast<std::size_t>(tiers_.lookahead()));
     for (; num_sampled_ < end; ++num_sampled_) {
       ahead_.push_back(loader.sample(plan, epoch, num_sampled_));
@@ -78,13 +79,14 @@ class TieredStaging final : public Staging {
 
  private:
   /// Serves what an epoch that was left in the middle had revealed: the tiers keep the order.
-  void begin_epoch() {
+  void begin(std::int32_t epoch, std::size_t index) {
     for (; !ahead_.empty(); ahead_.pop_front()) {
       StagedBatch unused;
       unused.input_nodes = std::move(ahead_.front().batch.input_nodes);
       stage_rows(unused);
     }
-    num_sampled_ = 0;
+    epoch_ = epoch;
+    next_index_ = num_sampled_ = index;
   }
 
   void stage_rows(StagedBatch& out) {
@@ -110,7 +112,9 @@ class TieredStaging final : public Staging {
   ModelKind kind_;
   TieredFeatures tiers_;
   std::deque<SampledBatch> ahead_;  ///< revealed and not staged
-  std::size_t num_sampled_ = 0;     ///< of the present epoch
+  std::int32_t epoch_ = -1;         ///< the present one
+  std::size_t next_index_ = 0;      ///< of its batches, to stage
+  std::size_t num_sampled_ = 0;     ///< index of the next one to reveal
 };
 
 /// Keeps its sampler as long as loaders sample alike: its tables are as large as the graph.

@@ -39,7 +39,7 @@ class Staging {
   virtual ~Staging() = default;
 
   /// Makes batch `index` of `plan`, which is the loader's for `epoch`. Called from one thread, for the batches
-  /// of an epoch in order.
+  /// of an epoch in order, from any one on.
   virtual StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) = 0;
 };
 

@@ -8,6 +8,7 @@
 
 #include "graph/errors.h"
 #include "train/report.h"
+#include "train/run_request.h"
 #include "train/sweep_plot.h"
 
 namespace kith {
@@ -29,15 +30,6 @@ RunOptions cell_options(const SweepOptions& sweep, double mix, double p_intra, s
   options.loader.sampler.p_intra = p_intra;
   options.seed = sweep.run.seed + static_cast<std::uint64_t>(seed_index);
   return options;
-}
-
-/// What a cell's result depends on; stored in it and compared when a sweep is resumed.
-Json request_of(const RunOptions& options, const Dataset& dataset) {
-  return {{"options", to_json(options)},
-          {"source", dataset.provenance.source},
-          {"created", dataset.provenance.created},
-          {"nodes", dataset.num_nodes()},
-          {"edges", dataset.graph.num_edges()}};
 }
 
 SweepCell summarize(const RunOptions& options, const Json& report) {

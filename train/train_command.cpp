@@ -6,21 +6,57 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <string_view>
 
+#include "graph/errors.h"
 #include "train/options_cli.h"
 #include "train/report.h"
 #include "train/run.h"
+#include "train/stop_signals.h"
 
 namespace kith {
 namespace {
 
 struct TrainFlags : TrainingFlags {
   std::string json;
+  std::string checkpoint_every;
+  CheckpointOptions checkpoint;
 };
+
+/// "100" is batches, "30s" seconds.
+void parse_checkpoint_every(const std::string& text, CheckpointOptions& options) {
+  std::string_view rest = text;
+  const bool is_seconds = rest.ends_with('s');
+  if (is_seconds) rest.remove_suffix(1);
+  const auto parse = [&](auto& value) {
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    KITH_CHECK(error == std::errc() && end == rest.data() + rest.size() && value > 0, InvalidArgument,
+               "--checkpoint-every: expected a number of batches > 0, or of seconds as in 30s, got '", text,
+               "'");
+  };
+  if (is_seconds) {
+    parse(options.every_seconds);
+  } else {
+    parse(options.every_batches);
+  }
+}
+
+CheckpointOptions checkpoint_options(const TrainFlags& flags) {
+  CheckpointOptions options = flags.checkpoint;
+  if (!flags.checkpoint_every.empty()) parse_checkpoint_every(flags.checkpoint_every, options);
+  const bool is_told_how =
+      options.is_resuming || !flags.checkpoint_every.empty() || options.keep != CheckpointOptions().keep;
+  KITH_CHECK(!options.folder.empty() || !is_told_how, InvalidArgument,
+             "--resume, --checkpoint-every and --checkpoint-keep need --checkpoint DIR");
+  return options;
+}
 
 void print_epoch(const EpochReport& epoch) {
   const double batches = static_cast<double>(epoch.stats.batches);
@@ -29,13 +65,31 @@ void print_epoch(const EpochReport& epoch) {
                batches == 0 ? 0 : static_cast<double>(epoch.stats.input_nodes) / batches);
 }
 
+void print_note(const std::string& text) { std::fprintf(stderr, "kith train: %s\n", text.c_str()); }
+
 /// Redraws one line; only for a terminal.
 void print_batch(std::size_t done, std::size_t of) {
   std::fprintf(stderr, "batch %zu of %zu%s", done, of, done == of ? "\r\033[K" : "\r");
 }
 
+[[noreturn]] void throw_stopped(const RunReport& report, int signal) {
+  const std::string stopped =
+      concat("stopped by ", signal == SIGINT ? "SIGINT" : "SIGTERM", " ", report.stopped_at);
+  if (!report.has_checkpoints) {
+    throw StoppedBySignal(signal, stopped + "; nothing was kept (--checkpoint DIR would have)", false);
+  }
+  const std::string& kept = report.last_checkpoint;
+  throw StoppedBySignal(signal,
+                        stopped + (kept.empty() ? "; no checkpoint could be written" : "; kept in " + kept),
+                        !kept.empty());
+}
+
 void run(const TrainFlags& flags) {
   RunOptions options = flags.resolve();
+  RunControl control{.checkpoint = checkpoint_options(flags),
+                     .on_epoch = print_epoch,
+                     .should_stop = [] { return StopSignals::received() != 0; },
+                     .on_note = print_note};
   std::optional<tbb::global_control> limit;
   if (flags.threads > 0) {
     limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(flags.threads));
@@ -43,9 +97,10 @@ void run(const TrainFlags& flags) {
   const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend);
   const Dataset dataset = open_for_training(flags);
   options.trainer.staging = flags.staging(dataset);
-  std::function<void(std::size_t, std::size_t)> on_batch;
-  if (isatty(STDERR_FILENO)) on_batch = print_batch;
-  const RunReport report = run_training(dataset, *backend, options, print_epoch, on_batch);
+  if (isatty(STDERR_FILENO)) control.on_batch = print_batch;
+  const StopSignals signals;
+  const RunReport report = run_training(dataset, *backend, options, control);
+  if (report.was_stopped) throw_stopped(report, StopSignals::received());
   if (!flags.json.empty()) write_text(flags.json, to_json(report, dataset, backend->name()).dump(1) + "\n");
   if (flags.json == "-") return;
   std::printf("best epoch %d: valid %.4f, test %.4f after %.2f s of training (%.2f s in all)\n",
@@ -59,13 +114,29 @@ void add_train_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a GNN on a prepared dataset");
   auto flags = std::make_shared<TrainFlags>();
   add_training_options(*command, *flags);
+  const auto checkpoints = "Checkpoints";
+  CheckpointOptions& checkpoint = flags->checkpoint;
+  command->add_option("--checkpoint", checkpoint.folder, "Folder that keeps the state of the run")
+      ->group(checkpoints);
+  command
+      ->add_option("--checkpoint-every", flags->checkpoint_every,
+                   "Batches between two checkpoints, or seconds as in 30s [every epoch]")
+      ->group(checkpoints);
+  command->add_option("--checkpoint-keep", checkpoint.keep, "The latest ones that stay")->group(checkpoints);
+  command
+      ->add_flag("--resume", checkpoint.is_resuming,
+                 "Go on from the newest checkpoint, to the result of a run that was never stopped")
+      ->group(checkpoints);
   command->add_option("--json", flags->json, "Write the report here; '-' = stdout");
   command->footer(
       "Example: COMM-RAND batches of 16 communities, then plain random ones\n"
       "  kith train products.kith.h5 --model sage --group 16 --p-intra 0.9 --json structured.json\n"
       "  kith train products.kith.h5 --model sage --mix 1 --p-intra 0.5 --json random.json\n"
       "Features larger than memory: rows come from the file, a tenth of them stay at hand\n"
-      "  kith train papers.kith.h5 --stage auto --stage-bytes 10% --host-bytes 0");
+      "  kith train papers.kith.h5 --stage auto --stage-bytes 10% --host-bytes 0\n"
+      "A run that may be killed at any time; started again with --resume it goes on\n"
+      "  kith train products.kith.h5 --checkpoint run/ --checkpoint-every 30s --resume\n"
+      "Ctrl-C ends it after the batch, with a checkpoint; a second one at once.");
   command->callback([flags] { run(*flags); });
 }
 

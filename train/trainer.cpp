@@ -1,6 +1,9 @@
 #include "train/trainer.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "graph/errors.h"
@@ -10,6 +13,8 @@
 namespace kith {
 namespace {
 
+constexpr std::size_t kNamedRoots = 8;
+
 const Dataset& check_trainable(const Dataset& dataset) {
   KITH_CHECK(dataset.features.dim() > 0, InvalidArgument, "train: the dataset has no features");
   KITH_CHECK(!dataset.labels.is_multi_label(), InvalidArgument,
@@ -18,7 +23,29 @@ const Dataset& check_trainable(const Dataset& dataset) {
   return dataset;
 }
 
+/// Which batches may have spoilt the loss; of a single one, some roots as well, in the source's ids.
+std::string describe_unchecked(const Dataset& dataset, const Loader& loader, const EpochProgress& epoch) {
+  const std::size_t last = epoch.next_batch - 1;
+  if (epoch.num_checked < last) return concat("in one of the batches ", epoch.num_checked, " to ", last);
+  const Plan plan = loader.plan(epoch.report.epoch);
+  const std::span<const NodeId> roots = plan[last];
+  std::string text = concat("batch ", last, " (nodes");
+  for (std::size_t i = 0; i < std::min(roots.size(), kNamedRoots); ++i) {
+    text += concat(i == 0 ? " " : ", ", dataset.original_id[static_cast<std::size_t>(roots[i])]);
+  }
+  return text + (roots.size() > kNamedRoots ? ", ... of the source)" : " of the source)");
+}
+
 }  // namespace
+
+EpochProgress begin_epoch(std::int32_t epoch) {
+  return {.report = {.epoch = epoch,
+                     .valid_accuracy = std::numeric_limits<double>::quiet_NaN(),
+                     .seconds = {},
+                     .stats = {},
+                     .traffic = {}},
+          .loss_totals = {}};
+}
 
 SampleOn parse_sample_on(std::string_view name) {
   if (name == "auto") return SampleOn::automatic;
@@ -54,56 +81,123 @@ bool Trainer::samples_on_device(const Loader& loader) const {
   return options_.sample_on == SampleOn::device;
 }
 
-EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
-                               const std::function<void(std::size_t, std::size_t)>& on_batch) {
-  const Stopwatch epoch_watch;
-  EpochReport report{.epoch = epoch,
-                     .valid_accuracy = std::numeric_limits<double>::quiet_NaN(),
-                     .seconds = {},
-                     .stats = {},
-                     .traffic = {}};
-  const Plan plan = loader.plan(epoch);
-  Backend& backend = model_.backend();
-  const ModelKind kind = model_.options().kind;
+Staging& Trainer::staging_for(const Loader& loader) {
   const bool is_on_device = samples_on_device(loader);
   std::unique_ptr<Staging>& made = is_on_device ? device_sampled_ : staging_;
-  if (!made) {
-    if (options_.staging.policy != StagePolicy::none) {
-      made = make_tiered_staging(backend, dataset_, loader, kind, options_.staging);
-    } else {
-      made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_.features(), kind)
-                          : make_resident_staging(backend, dataset_, data_.features(), kind);
-    }
+  if (made) return *made;
+  Backend& backend = model_.backend();
+  const ModelKind kind = model_.options().kind;
+  if (options_.staging.policy != StagePolicy::none) {
+    made = make_tiered_staging(backend, dataset_, loader, kind, options_.staging);
+  } else {
+    made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_.features(), kind)
+                        : make_resident_staging(backend, dataset_, data_.features(), kind);
   }
-  Staging& staging = *made;
-  report.has_locality = !is_on_device;
-  Prefetcher<StagedBatch> batches(0, plan.size(), static_cast<std::size_t>(loader.options().prefetch_depth),
-                                  [&](std::size_t i) { return staging.make(loader, plan, epoch, i); });
+  return *made;
+}
+
+EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
+                               const std::function<void(std::size_t, std::size_t)>& on_batch) {
+  EpochProgress progress = begin_epoch(epoch);
+  advance(loader, progress, [&](std::size_t done, std::size_t of) {
+    if (on_batch) on_batch(done, of);
+    return true;
+  });
+  return progress.report;
+}
+
+bool Trainer::advance(const Loader& loader, EpochProgress& epoch,
+                      const std::function<bool(std::size_t, std::size_t)>& on_batch) {
+  const Stopwatch watch;
+  EpochReport& report = epoch.report;
+  const double seconds_before = report.seconds.total;
+  const Plan plan = loader.plan(report.epoch);
+  KITH_CHECK(epoch.next_batch <= plan.size(), InvalidArgument, "train: epoch ", report.epoch, " has ",
+             plan.size(), " batches, it cannot go on at batch ", epoch.next_batch);
+  Backend& backend = model_.backend();
+  if (epoch.loss_totals.empty()) epoch.loss_totals = backend.zero_loss();
+  Staging& staging = staging_for(loader);
+  report.has_locality = !samples_on_device(loader);
   LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
-  Tensor totals = backend.zero_loss();
+  if (epoch.next_batch > 0 && report.has_locality) {  // what the next batch has in common with the one before
+    const MiniBatch before = loader.sample(plan, report.epoch, epoch.next_batch - 1).batch;
+    BatchStats unused;
+    meter.add(std::span<const NodeId>(before.input_nodes), unused);
+  }
+  Prefetcher<StagedBatch> batches(epoch.next_batch, plan.size(),
+                                  static_cast<std::size_t>(loader.options().prefetch_depth),
+                                  [&](std::size_t i) { return staging.make(loader, plan, report.epoch, i); });
   while (true) {
     const Stopwatch stall_watch;
     std::optional<StagedBatch> staged = batches.next();
     report.seconds.stall += stall_watch.seconds();
+    report.seconds.total = seconds_before + watch.seconds();
     if (!staged) break;
-    if (!is_on_device) meter.add(std::span<const NodeId>(staged->input_nodes), staged->stats);
-    const Stopwatch compute_watch;
-    staged->batch.wait_on(backend);
-    const ForwardPass pass = model_.forward(staged->batch, ++step_);
-    model_.backward(pass, staged->batch, totals);
-    if (staged->has_labels) optimizer_.step();
-    backend.end_step();
-    report.seconds.compute += compute_watch.seconds();
-    report.seconds.sample += staged->sample_seconds;
-    report.seconds.stage += staged->stage_seconds;
-    report.stats += staged->stats;
-    report.traffic += staged->traffic;
-    if (on_batch) on_batch(static_cast<std::size_t>(report.stats.batches), plan.size());
+    if (report.has_locality) meter.add(std::span<const NodeId>(staged->input_nodes), staged->stats);
+    train_on(*staged, epoch);
+    // On the CPU the loss is at hand.
+    if (backend.name() == "cpu") check_loss(loader, epoch);
+    report.seconds.total = seconds_before + watch.seconds();
+    if (on_batch && !on_batch(epoch.next_batch, plan.size())) return false;
   }
-  const LossResult sum = backend.read_loss(totals);
+  const LossResult sum = check_loss(loader, epoch);
   report.train_loss = sum.counted == 0 ? 0 : sum.loss / static_cast<double>(sum.counted);
-  report.seconds.total = epoch_watch.seconds();
-  return report;
+  report.seconds.total = seconds_before + watch.seconds();
+  return true;
+}
+
+void Trainer::train_on(StagedBatch& staged, EpochProgress& epoch) {
+  EpochReport& report = epoch.report;
+  Backend& backend = model_.backend();
+  const Stopwatch watch;
+  staged.batch.wait_on(backend);
+  const ForwardPass pass = model_.forward(staged.batch, ++step_);
+  model_.backward(pass, staged.batch, epoch.loss_totals);
+  if (staged.has_labels) optimizer_.step();
+  backend.end_step();
+  report.seconds.compute += watch.seconds();
+  report.seconds.sample += staged.sample_seconds;
+  report.seconds.stage += staged.stage_seconds;
+  report.stats += staged.stats;
+  report.traffic += staged.traffic;
+  ++epoch.next_batch;
+}
+
+LossResult Trainer::check_loss(const Loader& loader, EpochProgress& epoch) {
+  const LossResult sum = model_.backend().read_loss(epoch.loss_totals);
+  if (!std::isfinite(sum.loss)) {
+    throw Divergence(concat("train: the loss is not finite any more in epoch ", epoch.report.epoch, ", ",
+                            describe_unchecked(dataset_, loader, epoch), "; a smaller --lr may help"));
+  }
+  epoch.num_checked = epoch.next_batch;
+  return sum;
+}
+
+TrainerState Trainer::save() {
+  Backend& backend = model_.backend();
+  TrainerState state{.step = step_,
+                     .num_optimizer_steps = optimizer_.num_steps(),
+                     .parameters = download_parameters(model_),
+                     .optimizer = {}};
+  for (const HostTensor& parameter : state.parameters) {
+    KITH_CHECK(is_finite(parameter), Divergence, "train: parameter ", parameter.name,
+               " is not finite any more after ", step_, " batches; a smaller --lr may help");
+  }
+  for (std::size_t i = 0; i < optimizer_.state().size(); ++i) {
+    const std::string& name = state.parameters[i / optimizer_.state_per_parameter()].name;
+    state.optimizer.push_back(download(backend, name, optimizer_.state()[i]));
+  }
+  return state;
+}
+
+void Trainer::load(const TrainerState& state) {
+  upload_parameters(state.parameters, model_);
+  const std::span<Tensor> own = optimizer_.state();
+  KITH_CHECK(state.optimizer.size() == own.size(), InvalidArgument, "Trainer: expected ", own.size(),
+             " tensors of the optimiser, got ", state.optimizer.size());
+  for (std::size_t i = 0; i < own.size(); ++i) upload(model_.backend(), state.optimizer[i], own[i]);
+  step_ = state.step;
+  optimizer_.set_num_steps(state.num_optimizer_steps);
 }
 
 double Trainer::evaluate(std::span<const NodeId> nodes) {

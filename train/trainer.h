@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "graph/dataset.h"
+#include "graph/errors.h"
 #include "train/adam.h"
+#include "train/checkpoint/host_tensor.h"
 #include "train/device_data.h"
 #include "train/loader.h"
 #include "train/metric.h"
@@ -55,21 +57,63 @@ struct TrainerOptions {
   StagingOptions staging = {};  ///< policy `none`: features are read in place
 };
 
+/// The loss or a parameter is NaN or infinite: the run will not recover.
+class Divergence : public InvalidArgument {
+ public:
+  using InvalidArgument::InvalidArgument;
+};
+
+/// An epoch between two of its batches.
+struct EpochProgress {
+  EpochReport report;           ///< report.epoch says which; sums over the batches so far
+  std::size_t next_batch = 0;   ///< batches before it are done
+  std::size_t num_checked = 0;  ///< batches whose loss is known to be finite
+  Tensor loss_totals;           ///< of the backend; see softmax_cross_entropy. Empty = no batch yet
+};
+
+EpochProgress begin_epoch(std::int32_t epoch);
+
+/// What training changes, besides an EpochProgress.
+struct TrainerState {
+  std::int64_t step = 0;  ///< batches trained on; numbers the dropout masks
+  std::int64_t num_optimizer_steps = 0;
+  std::vector<HostTensor> parameters;  ///< in the model's order
+  std::vector<HostTensor> optimizer;   ///< Adam::state()
+};
+
 /// Owns the optimiser. Keeps references to model and dataset, which must outlive it.
 class Trainer {
  public:
   /// Throws InvalidArgument if the dataset has no features or labels, or is multi-label.
   Trainer(Model& model, const Dataset& dataset, const TrainerOptions& options);
 
-  /// Trains on every batch of `loader`'s epoch. on_batch is told the batches done; it may be empty.
+  /// Trains on every batch of `loader`'s epoch. on_batch is told the batches done; it may be empty. Throws
+  /// Divergence if the loss is not finite: after the batch on the CPU, at the end of the epoch elsewhere, where
+  /// a look at the loss is a wait for the device.
   EpochReport run_epoch(const Loader& loader, std::int32_t epoch,
                         const std::function<void(std::size_t done, std::size_t of)>& on_batch = {});
+
+  /// The same from epoch.next_batch on. on_batch returns whether to go on; between two batches, epoch and
+  /// save() are all that a later call needs to go on to the same bits. (Tiers of features start cold, which
+  /// only shows in their traffic.) Returns whether the epoch is done.
+  bool advance(const Loader& loader, EpochProgress& epoch,
+               const std::function<bool(std::size_t done, std::size_t of)>& on_batch = {});
+
+  /// What the epoch's loss sums up to so far. Throws Divergence. Waits for the device.
+  LossResult check_loss(const Loader& loader, EpochProgress& epoch);
+
+  /// Throws Divergence if a parameter is not finite. Waits for the device.
+  TrainerState save();
+  /// Throws InvalidArgument unless the state is of a model of the same shape.
+  void load(const TrainerState& state);
 
   /// The metric over `nodes`, from layer-wise full-neighbour inference. 0 if none of them has a label.
   double evaluate(std::span<const NodeId> nodes);
 
  private:
   bool samples_on_device(const Loader& loader) const;
+  Staging& staging_for(const Loader& loader);
+  void train_on(StagedBatch& staged, EpochProgress& epoch);
 
   Model& model_;
   const Dataset& dataset_;

@@ -1,0 +1,92 @@
+#include "train/run_request.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "graph/errors.h"
+#include "train/report.h"
+
+namespace kith {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<std::string_view, 4> kDatasetKeys = {"source", "created", "nodes", "edges"};
+
+/// "p_intra" -> "--p-intra".
+std::string option_name(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return "--" + key;
+}
+
+Json at_or_null(const Json& object, const std::string& key) {
+  return object.is_object() && object.contains(key) ? object[key] : Json();
+}
+
+std::string text_of(const Json& value) { return value.is_null() ? "nothing" : value.dump(); }
+
+/// Whether a run that was to stop earlier may go on. patience 0 is without end.
+bool may_go_on(const std::string& key, const Json& before, const Json& now) {
+  if (key == "sample_on") return true;  // the same bits on either side
+  if ((key != "epochs" && key != "patience") || !before.is_number_integer()) return before == now;
+  const auto limit = [&](const Json& value) {
+    const auto number = value.get<std::int64_t>();
+    return key == "patience" && number == 0 ? std::numeric_limits<std::int64_t>::max() : number;
+  };
+  return limit(now) >= limit(before);
+}
+
+}  // namespace
+
+Json request_of(const RunOptions& options, const Dataset& dataset) {
+  return {{"options", to_json(options)},
+          {"source", dataset.provenance.source},
+          {"created", dataset.provenance.created},
+          {"nodes", dataset.num_nodes()},
+          {"edges", dataset.graph.num_edges()}};
+}
+
+void check_same_request(const std::string& stored, const RunOptions& options, const Dataset& dataset,
+                        const std::string& where) {
+  const Json before = Json::parse(stored);
+  const Json now = request_of(options, dataset);
+  for (const std::string_view name : kDatasetKeys) {
+    const std::string key(name);
+    KITH_CHECK(at_or_null(before, key) == now[key], InvalidArgument, "--resume: ", where,
+               " is of another dataset: expected ", key, " ", text_of(at_or_null(before, key)), ", got ",
+               text_of(now[key]));
+  }
+  const Json& options_before = at_or_null(before, "options");
+  for (const auto& [key, value] : now["options"].items()) {
+    const Json other = at_or_null(options_before, key);
+    KITH_CHECK(may_go_on(key, other, value), InvalidArgument, "--resume: ", where,
+               " was made with other options: expected ", option_name(key), " ", text_of(other), ", got ",
+               text_of(value));
+  }
+}
+
+ModelOptions model_of_request(const std::string& stored, const std::string& where) {
+  try {
+    const Json options = Json::parse(stored).at("options");
+    return {.kind = parse_model_kind(options.at("model").get<std::string>()),
+            .hidden_channels = options.at("hidden"),
+            .num_layers = options.at("layers"),
+            .heads = options.at("heads"),
+            .dropout = options.at("dropout"),
+            .seed = options.at("seed")};
+  } catch (const Json::exception& error) {
+    throw IoError(concat(where, ": damaged: ", error.what()));
+  }
+}
+
+bool is_same_dataset(const std::string& stored, const Dataset& dataset) {
+  const Json before = Json::parse(stored);
+  const Json now = request_of({}, dataset);
+  return std::ranges::all_of(kDatasetKeys, [&](std::string_view name) {
+    return at_or_null(before, std::string(name)) == now[std::string(name)];
+  });
+}
+
+}  // namespace kith

@@ -1,0 +1,27 @@
+// What the result of a run depends on: its options and its dataset.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "graph/dataset.h"
+#include "train/run.h"
+
+namespace kith {
+
+/// Stored beside a result, and compared before it is used again.
+nlohmann::ordered_json request_of(const RunOptions& options, const Dataset& dataset);
+
+/// Throws InvalidArgument, naming `where` and the first option that differs with both values, unless a run with
+/// `options` goes on where the stored one stopped. epochs and patience may be larger; where batches are sampled
+/// does not count. stored: the text of request_of.
+void check_same_request(const std::string& stored, const RunOptions& options, const Dataset& dataset,
+                        const std::string& where);
+
+/// The model of a stored request. Throws IoError, naming `where`, for text that is no such thing.
+ModelOptions model_of_request(const std::string& stored, const std::string& where);
+
+/// Whether the stored request is about this dataset.
+bool is_same_dataset(const std::string& stored, const Dataset& dataset);
+
+}  // namespace kith
