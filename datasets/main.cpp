@@ -16,6 +16,7 @@
 #include "datasets/prepare_command.h"
 #include "graph/errors.h"
 #include "train/diagnose_command.h"
+#include "train/predict_command.h"
 #include "train/report.h"
 #include "train/staging/stage_eval_command.h"
 #include "train/stop_signals.h"
@@ -95,6 +96,7 @@ int main(int argc, char** argv) {
   kith::add_generate_command(app);
   kith::add_info_command(app);
   kith::add_train_command(app);
+  kith::add_predict_command(app);
   kith::add_sweep_command(app);
   kith::add_stage_eval_command(app);
   kith::add_diagnose_command(app);

@@ -70,7 +70,7 @@ class CheckpointRuns : public testing::Test {
   static void expect_same_state(const std::string& a, const std::string& b) {
     const Checkpoint x = newest(a), y = newest(b);
     EXPECT_EQ(x.trainer.parameters, y.trainer.parameters);
-    EXPECT_EQ(x.trainer.moments, y.trainer.moments);
+    EXPECT_EQ(x.trainer.optimizer, y.trainer.optimizer);
     EXPECT_EQ(x.best_parameters, y.best_parameters);
     EXPECT_EQ(x.trainer.step, y.trainer.step);
     EXPECT_EQ(x.trainer.num_optimizer_steps, y.trainer.num_optimizer_steps);

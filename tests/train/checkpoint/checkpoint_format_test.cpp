@@ -44,7 +44,7 @@ TEST(CheckpointFormat, BringsEveryFieldBack) {
   const Checkpoint out = decode(bytes, "a.ckpt");
   EXPECT_EQ(encode(out), bytes);  // all of the header
   EXPECT_EQ(out.trainer.parameters, in.trainer.parameters);
-  EXPECT_EQ(out.trainer.moments, in.trainer.moments);
+  EXPECT_EQ(out.trainer.optimizer, in.trainer.optimizer);
   EXPECT_EQ(out.best_parameters, in.best_parameters);
   EXPECT_EQ(out.progress.checkpoints, in.progress.checkpoints);
   EXPECT_EQ(out.progress.epochs.at(0).train_loss, 1.0 / 3);
@@ -61,8 +61,8 @@ TEST(CheckpointFormat, KeepsTheBitsOfAnyMoment) {
   Checkpoint in = test::some_checkpoint();
   const float values[] = {-0.0F, std::numeric_limits<float>::denorm_min(),
                           std::numeric_limits<float>::infinity()};
-  std::memcpy(in.trainer.moments[2].bytes.data(), values, sizeof values);
-  EXPECT_EQ(decode(encode(in), "a.ckpt").trainer.moments, in.trainer.moments);
+  std::memcpy(in.trainer.optimizer[2].bytes.data(), values, sizeof values);
+  EXPECT_EQ(decode(encode(in), "a.ckpt").trainer.optimizer, in.trainer.optimizer);
 }
 
 TEST(CheckpointFormat, FindsEveryFlippedByte) {
