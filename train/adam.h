@@ -25,8 +25,8 @@ class Adam {
   /// before the next step.
   void swap_averages();
 
-  /// First and second moment, and the average if there is one, of each parameter in turn; with num_steps, all that
-  /// it remembers.
+  /// First and second moment, and the average if there is one, of each parameter in turn; with num_steps, all
+  /// that it remembers.
   std::span<Tensor> state() { return state_; }
   std::size_t state_per_parameter() const { return options_.average_decay > 0 ? 3 : 2; }
   std::int64_t num_steps() const { return num_steps_; }

@@ -86,7 +86,11 @@ void Model::activate(std::int32_t layer, const Dropout& dropout, Tensor& out) {
   }
 }
 
-ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) {
+ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) { return forward(batch, step, true); }
+
+Tensor Model::infer(const DeviceBatch& batch) { return std::move(forward(batch, 0, false).outputs.back()); }
+
+ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step, bool has_dropout) {
   KITH_CHECK(static_cast<std::int32_t>(batch.shapes.size()) == num_layers(), InvalidArgument,
              "Model: a batch of ", num_layers(), " hops is needed (one a layer), got ", batch.shapes.size());
   KITH_CHECK(batch.features.dim == options_.in_channels, InvalidArgument, "Model: features must have ",
@@ -94,9 +98,9 @@ ForwardPass Model::forward(const DeviceBatch& batch, std::int64_t step) {
   ForwardPass pass{.contexts = std::vector<LayerContext>(layers_.size()), .outputs = {}, .step = step};
   pass.outputs.reserve(layers_.size());
   for (std::int32_t i = 0; i < num_layers(); ++i) {
-    pass.contexts[i].attention.dropout = dropout(step, kAttentionMasks + i);
+    if (has_dropout) pass.contexts[i].attention.dropout = dropout(step, kAttentionMasks + i);
     Tensor out = layers_[i]->forward(batch.block(i), input_of(i, pass, batch), pass.contexts[i]);
-    activate(i, dropout(step, i), out);
+    activate(i, has_dropout ? dropout(step, i) : Dropout(), out);
     pass.outputs.push_back(std::move(out));
   }
   return pass;

@@ -52,6 +52,9 @@ class Model {
   /// as many hops as the model has layers and the features as many columns as in_channels.
   ForwardPass forward(const DeviceBatch& batch, std::int64_t step);
 
+  /// Logits of a batch's roots without dropout. Throws as the other.
+  Tensor infer(const DeviceBatch& batch);
+
   /// Sets all gradients to those of the mean cross-entropy over the labelled roots. totals: see
   /// Backend::softmax_cross_entropy.
   void backward(const ForwardPass& pass, const DeviceBatch& batch, Tensor& totals);
@@ -66,6 +69,7 @@ class Model {
 
  private:
   Dropout dropout(std::int64_t step, std::int32_t layer) const;
+  ForwardPass forward(const DeviceBatch& batch, std::int64_t step, bool has_dropout);
   std::int32_t num_layers() const { return options_.num_layers; }
   /// Adds the layer's bias; after every layer but the last relu and dropout follow.
   void activate(std::int32_t layer, const Dropout& dropout, Tensor& out);

@@ -150,8 +150,16 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("--epochs", run.epochs, "At most this many")->group(training);
   app.add_option("--patience", run.patience, "Epochs without a better validation result; 0 = never stop early")
       ->group(training);
+  app.add_option("--finish-random", run.finish_random,
+                 "At the end, random batches from the best parameters on, until this many epochs are no better")
+      ->group(training);
   app.add_option("--lr", run.trainer.adam.lr, "Learning rate of Adam")->group(training);
   app.add_option("--weight-decay", run.trainer.adam.weight_decay, "L2, added to the gradient")->group(training);
+  app.add_option(
+         "--ema", run.trainer.adam.average_decay,
+         "Evaluate and keep a moving average of the parameters, which keeps this share of itself a step; "
+         "0 = the parameters themselves")
+      ->group(training);
   app.add_option("--metric", flags.metric, "accuracy or roc-auc (two classes)")->group(training);
   app.add_option("--seed", run.seed, "Of parameters, dropout, plan and sampling")->group(training);
   const auto machine = "Machine";

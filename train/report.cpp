@@ -95,8 +95,10 @@ Json to_json(const RunOptions& options) {
                {"lr", options.trainer.adam.lr},
                {"dropout", options.model.dropout},
                {"weight_decay", options.trainer.adam.weight_decay},
+               {"ema", options.trainer.adam.average_decay},
                {"metric", name_of(options.trainer.metric)},
                {"sample_on", name_of(options.trainer.sample_on)},
+               {"finish_random", options.finish_random},
                {"seed", options.seed},
                {"stage", name_of(options.trainer.staging.policy)}};
   const StagingOptions& staging = options.trainer.staging;
@@ -111,14 +113,16 @@ Json to_json(const RunOptions& options) {
 Json to_json(const RunReport& report, const Dataset& dataset, std::string_view device) {
   Json epochs = Json::array();
   for (const EpochReport& epoch : report.epochs) epochs.push_back(to_json(epoch));
-  Json json = {{"options", to_json(report.options)},
-               {"dataset", describe_dataset(dataset, report.options.loader)},
-               {"epochs", std::move(epochs)},
-               {"best_epoch", report.best_epoch},
-               {"best_valid_accuracy", report.best_valid_accuracy},
-               {"test_accuracy", report.test_accuracy},
-               {"seconds_to_best", report.seconds_to_best},
-               {"total_seconds", report.total_seconds}};
+  Json json = {
+      {"options", to_json(report.options)},
+      {"dataset", describe_dataset(dataset, report.options.loader)},
+      {"epochs", std::move(epochs)},
+      {"best_epoch", report.best_epoch},
+      {"first_random_epoch", report.first_random_epoch < 0 ? Json(nullptr) : Json(report.first_random_epoch)},
+      {"best_valid_accuracy", report.best_valid_accuracy},
+      {"test_accuracy", report.test_accuracy},
+      {"seconds_to_best", report.seconds_to_best},
+      {"total_seconds", report.total_seconds}};
   if (report.has_checkpoints) {
     json["checkpoint_seconds"] = {{"stall", report.checkpoints.stall_seconds},
                                   {"write", report.checkpoints.write_seconds},

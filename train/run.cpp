@@ -1,5 +1,6 @@
 #include "train/run.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -7,10 +8,9 @@
 #include "graph/errors.h"
 #include "train/run_checkpoints.h"
 #include "train/stopwatch.h"
+#include "train/tune_candidates.h"
 
 namespace kith {
-namespace {
-
 RunOptions resolve(RunOptions options, const Dataset& dataset) {
   KITH_CHECK(options.epochs > 0, InvalidArgument, "train: epochs must be > 0, got ", options.epochs);
   KITH_CHECK(options.patience >= 0, InvalidArgument, "train: patience must be >= 0, got ", options.patience);
@@ -19,12 +19,16 @@ RunOptions resolve(RunOptions options, const Dataset& dataset) {
              "train: one fanout a layer is needed, got ", num_fanouts, " fanouts for ",
              options.model.num_layers, " layers");
   KITH_CHECK(!dataset.splits.train.empty(), InvalidArgument, "train: the dataset has no training nodes");
+  KITH_CHECK(options.finish_random >= 0 && options.finish_random < options.epochs, InvalidArgument,
+             "train: finish_random must be in [0, epochs), got ", options.finish_random);
   options.model.in_channels = dataset.features.dim();
   options.model.out_channels = dataset.labels.num_classes;
   options.model.seed = options.seed;
   options.loader.seed = options.seed;
   return options;
 }
+
+namespace {
 
 const ModelOptions& check_trainable(const ModelOptions& model, const Dataset& dataset) {
   KITH_CHECK(model.in_channels > 0, InvalidArgument, "train: the dataset has no features");
@@ -76,17 +80,43 @@ class Run {
 
   std::int32_t num_epochs() const { return static_cast<std::int32_t>(progress_.epochs.size()); }
 
-  bool is_finished() const {
+  bool is_finishing() const { return progress_.first_random_epoch >= 0; }
+
+  /// Whether the knobs have given what they can.
+  bool are_knobs_done() const {
     const std::int32_t since_best = num_epochs() - 1 - progress_.best_epoch;
-    return num_epochs() >= options_.epochs ||
+    return num_epochs() >= options_.epochs - options_.finish_random ||
            (options_.patience > 0 && num_epochs() > 0 && since_best >= options_.patience);
+  }
+
+  bool is_finished() const {
+    if (options_.finish_random == 0) return are_knobs_done();
+    const std::int32_t since = std::max(progress_.best_epoch, progress_.first_random_epoch - 1);
+    return is_finishing() &&
+           (num_epochs() >= options_.epochs || num_epochs() - 1 - since >= options_.finish_random);
+  }
+
+  /// Goes on with random batches from the best parameters.
+  void begin_finish() {
+    progress_.first_random_epoch = num_epochs();
+    upload_parameters(best_parameters_, model_);
+    const AveragedParameters averaged(trainer_);
+    upload_parameters(best_parameters_, model_);
+  }
+
+  const Loader& loader() {
+    if (!is_finishing()) return loader_;
+    if (!random_loader_) {
+      random_loader_.emplace(dataset_, dataset_.splits.train, random_batches(options_.loader));
+    }
+    return *random_loader_;
   }
 
   bool is_told_to_stop() const { return control_.should_stop && control_.should_stop(); }
 
   /// Returns false if it was told to stop.
   bool train_epoch() {
-    return trainer_.advance(loader_, epoch_, [&](std::size_t done, std::size_t of) {
+    return trainer_.advance(loader(), epoch_, [&](std::size_t done, std::size_t of) {
       if (control_.on_batch) control_.on_batch(done, of);
       if (is_told_to_stop()) return false;
       if (checkpoints_) checkpoints_->after_batch(++num_batches_, snapshot_function());
@@ -95,16 +125,24 @@ class Run {
   }
 
   void finish_epoch() {
+    const EpochReport done = evaluate_epoch();
+    epoch_ = begin_epoch(num_epochs());
+    if (options_.finish_random > 0 && !is_finishing() && are_knobs_done()) begin_finish();
+    if (control_.on_epoch) control_.on_epoch(done);
+    if (checkpoints_ && !is_finished()) checkpoints_->after_epoch(snapshot_function());
+  }
+
+  /// Adds the epoch to the progress, evaluated.
+  EpochReport evaluate_epoch() {
     EpochReport done = epoch_.report;
     const Stopwatch watch;
+    const AveragedParameters averaged(trainer_);
     done.valid_accuracy = trainer_.evaluate(dataset_.splits.valid);
     done.seconds.evaluate = watch.seconds();
     const bool is_better = progress_.best_epoch < 0 || done.valid_accuracy > progress_.best_valid_accuracy;
     progress_.epochs.push_back(done);
     if (is_better || dataset_.splits.valid.empty()) keep_as_best(done);
-    epoch_ = begin_epoch(num_epochs());
-    if (control_.on_epoch) control_.on_epoch(done);
-    if (checkpoints_ && !is_finished()) checkpoints_->after_epoch(snapshot_function());
+    return done;
   }
 
   void keep_as_best(const EpochReport& done) {
@@ -134,7 +172,7 @@ class Run {
                           .running = epoch_.report,
                           .next_batch = static_cast<std::int64_t>(epoch_.next_batch)};
     checkpoint.progress.total_seconds += watch_.seconds();
-    if (!epoch_.loss_totals.empty()) checkpoint.running_loss = trainer_.check_loss(loader_, epoch_);
+    if (!epoch_.loss_totals.empty()) checkpoint.running_loss = trainer_.check_loss(loader(), epoch_);
     checkpoint.trainer = trainer_.save();
     checkpoint.best_parameters = best_parameters_;
     return checkpoint;
@@ -183,6 +221,7 @@ class Run {
   const RunControl& control_;
   RunOptions options_;
   Loader loader_;
+  std::optional<Loader> random_loader_;  ///< made when it is needed
   Model model_;
   Trainer trainer_;
   RunProgress progress_;                     ///< up to the last finished epoch

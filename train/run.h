@@ -24,7 +24,14 @@ struct RunOptions {
   std::int32_t patience =
       10;  ///< epochs without a better validation result before stopping; 0 = never stop early
   std::uint64_t seed = 0;
+  /// The last epochs that random batches have, at most: from the best parameters, they go on until this many
+  /// epochs are no better. 0 = none.
+  std::int32_t finish_random = 0;
 };
+
+/// Everything that follows from the dataset and from other options is set. Throws InvalidArgument for options
+/// out of range.
+RunOptions resolve(RunOptions options, const Dataset& dataset);
 
 /// When a run writes checkpoints. One is written at the end in any case, and when the run is stopped.
 struct CheckpointOptions {

@@ -23,8 +23,9 @@ struct RunProgress {
   std::int32_t best_epoch =
       -1;  ///< by the validation metric, the earliest if tied; the last without validation nodes
   double best_valid_accuracy = 0;
-  double seconds_to_best = 0;  ///< training seconds (evaluation left out) up to the end of best_epoch
-  double total_seconds = 0;    ///< wall clock, evaluation included
+  double seconds_to_best = 0;            ///< training seconds (evaluation left out) up to the end of best_epoch
+  double total_seconds = 0;              ///< wall clock, evaluation included
+  std::int32_t first_random_epoch = -1;  ///< see RunOptions::finish_random; -1: not yet
   CheckpointCosts checkpoints = {};
 };
 

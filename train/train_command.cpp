@@ -6,6 +6,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -20,6 +21,7 @@
 #include "train/report.h"
 #include "train/run.h"
 #include "train/stop_signals.h"
+#include "train/tune.h"
 
 namespace kith {
 namespace {
@@ -28,6 +30,8 @@ struct TrainFlags : TrainingFlags {
   std::string json;
   std::string checkpoint_every;
   CheckpointOptions checkpoint;
+  bool is_tuning = false;
+  double tune_loss = 100 * TuneOptions().accuracy_loss;  ///< in points
 };
 
 /// "100" is batches, "30s" seconds.
@@ -84,6 +88,23 @@ void print_batch(std::size_t done, std::size_t of) {
                         !kept.empty());
 }
 
+constexpr std::int32_t kCheckedEpochs = 3;  // of random batches, after knobs that a search chose
+
+/// Sets the knobs in `options` to what suits best.
+TuneReport choose_knobs(const TrainFlags& flags, const Dataset& dataset, Backend& backend,
+                        RunOptions& options) {
+  KITH_CHECK(flags.checkpoint.folder.empty(), InvalidArgument,
+             "--tune: run it once without --checkpoint, then train with the knobs that it prints");
+  TuneReport report = tune(dataset, backend, options, {.accuracy_loss = flags.tune_loss / 100});
+  options.loader = report.trials[report.chosen].loader;
+  if (report.chosen != 0 && options.finish_random == 0) {
+    options.finish_random = std::min(kCheckedEpochs, options.epochs - 1);
+    report.explanation.back() += concat(" --finish-random ", options.finish_random);
+  }
+  for (const std::string& line : report.explanation) std::fprintf(stderr, "tune: %s\n", line.c_str());
+  return report;
+}
+
 void run(const TrainFlags& flags) {
   RunOptions options = flags.resolve();
   RunControl control{.checkpoint = checkpoint_options(flags),
@@ -99,9 +120,15 @@ void run(const TrainFlags& flags) {
   options.trainer.staging = flags.staging(dataset);
   if (isatty(STDERR_FILENO)) control.on_batch = print_batch;
   const StopSignals signals;
+  std::optional<TuneReport> tuned;
+  if (flags.is_tuning) tuned = choose_knobs(flags, dataset, *backend, options);
   const RunReport report = run_training(dataset, *backend, options, control);
   if (report.was_stopped) throw_stopped(report, StopSignals::received());
-  if (!flags.json.empty()) write_text(flags.json, to_json(report, dataset, backend->name()).dump(1) + "\n");
+  if (!flags.json.empty()) {
+    nlohmann::ordered_json json = to_json(report, dataset, backend->name());
+    if (tuned) json["tune"] = to_json(*tuned);
+    write_text(flags.json, json.dump(1) + "\n");
+  }
   if (flags.json == "-") return;
   std::printf("best epoch %d: valid %.4f, test %.4f after %.2f s of training (%.2f s in all)\n",
               report.best_epoch, report.best_valid_accuracy, report.test_accuracy, report.seconds_to_best,
@@ -114,6 +141,16 @@ void add_train_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a GNN on a prepared dataset");
   auto flags = std::make_shared<TrainFlags>();
   add_training_options(*command, *flags);
+  CLI::Option* const tuning = command->add_flag("--tune", flags->is_tuning,
+                                                "Search for the knobs first, a small share of the training");
+  for (const char* knob :
+       {"--mix", "--group", "--mixing", "--p-intra", "--unbiased", "--level", "--bias-level"}) {
+    tuning->excludes(command->get_option(knob));
+  }
+  command
+      ->add_option("--tune-loss", flags->tune_loss,
+                   "Points of the metric that --tune's choice may lose to random batches, at 95 % confidence")
+      ->needs(tuning);
   const auto checkpoints = "Checkpoints";
   CheckpointOptions& checkpoint = flags->checkpoint;
   command->add_option("--checkpoint", checkpoint.folder, "Folder that keeps the state of the run")

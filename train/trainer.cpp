@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -203,6 +204,24 @@ void Trainer::load(const TrainerState& state) {
 double Trainer::evaluate(std::span<const NodeId> nodes) {
   const Tensor logits = model_.infer(data_.graph());
   return measure(options_.metric, model_.backend(), logits, dataset_.labels.of_node, nodes);
+}
+
+std::vector<double> Trainer::evaluate_batches(const Loader& loader, std::size_t count) {
+  KITH_CHECK(options_.staging.policy == StagePolicy::none, InvalidArgument,
+             "evaluate_batches: features must be read in place, not staged by ",
+             name_of(options_.staging.policy));
+  const Plan plan = loader.plan(0);
+  Staging& staging = staging_for(loader);
+  std::vector<double> out;
+  for (std::size_t i = 0; i < std::min(count, plan.size()); ++i) {
+    StagedBatch staged = staging.make(loader, plan, 0, i);
+    staged.batch.wait_on(model_.backend());
+    const Tensor logits = model_.infer(staged.batch);
+    std::vector<NodeId> rows(staged.labels.size());
+    std::iota(rows.begin(), rows.end(), NodeId{0});
+    out.push_back(measure(options_.metric, model_.backend(), logits, staged.labels, rows));
+  }
+  return out;
 }
 
 }  // namespace kith

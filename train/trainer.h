@@ -107,8 +107,16 @@ class Trainer {
   /// Throws InvalidArgument unless the state is of a model of the same shape.
   void load(const TrainerState& state);
 
+  /// Exchanges the parameters with their averages (AdamOptions::average_decay); nothing if there are none. See
+  /// AveragedParameters.
+  void swap_averages() { optimizer_.swap_averages(); }
+
   /// The metric over `nodes`, from layer-wise full-neighbour inference. 0 if none of them has a label.
   double evaluate(std::span<const NodeId> nodes);
+
+  /// The metric over the roots of each of the first `count` batches of `loader`'s epoch 0 (of all, if it has
+  /// fewer), from their sampled neighbourhoods: for comparisons, at a fraction of the cost.
+  std::vector<double> evaluate_batches(const Loader& loader, std::size_t count);
 
  private:
   bool samples_on_device(const Loader& loader) const;
@@ -123,6 +131,19 @@ class Trainer {
   std::unique_ptr<Staging> staging_;  ///< made when an epoch first needs it, as the other
   std::unique_ptr<Staging> device_sampled_;
   std::int64_t step_ = 0;
+};
+
+/// While it lives, the trainer's model has the averages of its parameters, if there are any. Nothing may be
+/// trained.
+class AveragedParameters {
+ public:
+  explicit AveragedParameters(Trainer& trainer) : trainer_(trainer) { trainer_.swap_averages(); }
+  ~AveragedParameters() { trainer_.swap_averages(); }
+  AveragedParameters(const AveragedParameters&) = delete;
+  AveragedParameters& operator=(const AveragedParameters&) = delete;
+
+ private:
+  Trainer& trainer_;
 };
 
 }  // namespace kith

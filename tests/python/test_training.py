@@ -147,6 +147,25 @@ def test_without_patience_the_last_parameters_stay(data):
     assert trainer.evaluate("valid") == pytest.approx(trainer.evaluate(data.valid))
 
 
+def test_the_averages_stay_and_do_not_change_training(data):
+    loaders = [kith.NeighborLoader(data, [4, 4], "train", batch_size=32) for _ in range(2)]
+    plain, averaging = make_model(), make_model()
+    history = kith.Trainer(plain, data, lr=0.05).fit(loaders[0], epochs=5)
+    trainer = kith.Trainer(averaging, data, lr=0.05, ema=0.9)
+    averaged = trainer.fit(loaders[1], epochs=5)
+    assert averaged["train_loss"] == history["train_loss"]
+    assert averaged["valid_accuracy"] != history["valid_accuracy"]
+    assert trainer.evaluate("valid") == averaged["valid_accuracy"][-1]
+    state, other = averaging.state_dict(), plain.state_dict()
+    assert any(not np.array_equal(state[name], other[name]) for name in state)
+
+
+@pytest.mark.parametrize("ema", [-0.1, 1.0])
+def test_the_decay_of_averages_is_below_one(data, ema):
+    with pytest.raises(ValueError, match="averages"):
+        kith.Trainer(make_model(), data, ema=ema)
+
+
 def test_no_validation_nodes_give_nan(arrays):
     data = kith.Dataset.from_arrays(**{**arrays, "valid": None})
     loader = kith.NeighborLoader(data, [2, 2], "train")
@@ -387,15 +406,17 @@ def test_history_is_a_table(data):
     assert table.shape == (3, len(history)) and table["epoch"].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("model", ["sage", "gcn", "gat", "gin"])
-def test_the_command_computes_the_same_numbers(command, data, tmp_path, model):
+def test_the_command_computes_the_same_numbers(command, data, tmp_path, model, ema):
     path, report = tmp_path / "graph.kith.h5", tmp_path / "report.json"
     data.save(path)
     options = (
         "--layers 2 --hidden 16 --fanout 4,3 --batch-size 32 --mix 0.5 --p-intra 0.8 --epochs 4 --patience 4"
     )
     options += " --heads 4" if model == "gat" else ""
-    options += f" --model {model} --lr 0.01 --dropout 0.3 --weight-decay 0.001 --seed 7 --device cpu"
+    options += f" --model {model} --ema {ema} --lr 0.01 --dropout 0.3 --weight-decay 0.001"
+    options += " --seed 7 --device cpu"
     arguments = [command, "train", path, *options.split(), "--json", report]
     subprocess.run(arguments, check=True, capture_output=True)
     expected = json.loads(report.read_text())
@@ -404,7 +425,7 @@ def test_the_command_computes_the_same_numbers(command, data, tmp_path, model):
     kind = dict(zip(["sage", "gcn", "gat", "gin"], ALL_KINDS))[model]
     loader = kith.NeighborLoader(read, [4, 3], "train", batch_size=32, mix=0.5, p_intra=0.8, seed=7)
     trainer = kith.Trainer(
-        make_model(kind, dropout=0.3, seed=7), read, lr=0.01, weight_decay=0.001, device="cpu"
+        make_model(kind, dropout=0.3, seed=7), read, lr=0.01, weight_decay=0.001, device="cpu", ema=ema
     )
     history = trainer.fit(loader, epochs=4, patience=4)
     assert history["train_loss"] == [epoch["train_loss"] for epoch in expected["epochs"]]

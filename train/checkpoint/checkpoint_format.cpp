@@ -23,7 +23,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochReport, epoch, train_loss, valid_accurac
                                    has_locality)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckpointCosts, count, stall_seconds, write_seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunProgress, epochs, best_epoch, best_valid_accuracy, seconds_to_best,
-                                   total_seconds, checkpoints)
+                                   total_seconds, checkpoints, first_random_epoch)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LossResult, loss, correct, counted)
 
 namespace {
@@ -119,12 +119,15 @@ void check(const Checkpoint& checkpoint, const std::string& who) {
   const TrainerState& trainer = checkpoint.trainer;
   require(progress.epochs.size() < std::numeric_limits<std::int32_t>::max(), "too many epochs");
   require(checkpoint.running.epoch == checkpoint.epoch(), "the running epoch does not follow the last one");
+  require(progress.first_random_epoch >= -1 && progress.first_random_epoch <= checkpoint.epoch(),
+          "first_random_epoch is out of range");
   require(progress.best_epoch >= -1 && progress.best_epoch < checkpoint.epoch(), "best_epoch is out of range");
   require(checkpoint.next_batch >= 0, "next_batch is negative");
   require(trainer.num_optimizer_steps >= 0 && trainer.num_optimizer_steps <= trainer.step,
           "the optimiser's steps are not among the trainer's");
   require(checkpoint.in_channels > 0 && checkpoint.out_channels > 0, "the model has no channels");
-  const std::size_t per_parameter = trainer.parameters.empty() ? 0 : trainer.optimizer.size() / trainer.parameters.size();
+  const std::size_t per_parameter =
+      trainer.parameters.empty() ? 0 : trainer.optimizer.size() / trainer.parameters.size();
   require((per_parameter == 2 || per_parameter == 3) &&
               trainer.optimizer.size() == per_parameter * trainer.parameters.size(),
           "two moments a parameter, and perhaps its average, are expected");

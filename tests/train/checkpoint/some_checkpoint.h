@@ -47,7 +47,7 @@ inline Checkpoint some_checkpoint() {
                         .num_optimizer_steps = 4,
                         .parameters = {f32_tensor("w", 2, 3, 1), f32_tensor("b", 1, 3, -2)},
                         .optimizer = {f32_tensor("w", 2, 3, 0.5F), f32_tensor("w", 2, 3, 7),
-                                    f32_tensor("b", 1, 3, 3), f32_tensor("b", 1, 3, 4)}};
+                                      f32_tensor("b", 1, 3, 3), f32_tensor("b", 1, 3, 4)}};
   checkpoint.best_parameters = {f32_tensor("w", 2, 3, 1.5F), f32_tensor("b", 1, 3, -2.5F)};
   return checkpoint;
 }
