@@ -34,6 +34,20 @@ void bind_options(py::module_& module) {
       .def_readwrite("prefetch_depth", &LoaderOptions::prefetch_depth)
       .def_readwrite("seed", &LoaderOptions::seed)
       .def_property(
+          "mix", [](const LoaderOptions& self) { return self.mix().name(); },
+          [](LoaderOptions& self, const std::string& text) { self.set_mix(Knob::parse(text, "mix")); })
+      .def_property(
+          "p_intra", [](const LoaderOptions& self) { return self.p_intra().name(); },
+          [](LoaderOptions& self, const std::string& text) { self.set_p_intra(Knob::parse(text, "p_intra")); })
+      .def_property(
+          "schedule", [](const LoaderOptions& self) { return name_of(self.schedule.shape); },
+          [](LoaderOptions& self, const std::string& name) {
+            self.schedule.shape = parse_schedule_shape(name);
+          })
+      .def_property(
+          "schedule_epochs", [](const LoaderOptions& self) { return self.schedule.epochs; },
+          [](LoaderOptions& self, std::int32_t epochs) { self.schedule.epochs = epochs; })
+      .def_property(
           "batch_order", [](const LoaderOptions& self) { return self.plan.batch_order.name(); },
           [](LoaderOptions& self, const std::string& text) { self.plan.batch_order = BatchOrder::parse(text); })
       .def_property(
@@ -46,14 +60,12 @@ void bind_options(py::module_& module) {
           "mixing", [](const LoaderOptions& self) { return name_of(self.plan.mixing); },
           [](LoaderOptions& self, const std::string& name) { self.plan.mixing = parse_mixing(name); });
   bind_field(options, "batch_size", &LoaderOptions::plan, &PlanOptions::batch_size);
-  bind_field(options, "mix", &LoaderOptions::plan, &PlanOptions::mix);
   bind_field(options, "group", &LoaderOptions::plan, &PlanOptions::group);
   bind_field(options, "is_shuffled", &LoaderOptions::plan, &PlanOptions::is_shuffled);
   bind_field(options, "drop_last", &LoaderOptions::plan, &PlanOptions::drop_last);
   bind_field(options, "rank", &LoaderOptions::plan, &PlanOptions::rank);
   bind_field(options, "world_size", &LoaderOptions::plan, &PlanOptions::world_size);
   bind_field(options, "fanouts", &LoaderOptions::sampler, &SamplerOptions::fanouts);
-  bind_field(options, "p_intra", &LoaderOptions::sampler, &SamplerOptions::p_intra);
   bind_field(options, "with_replacement", &LoaderOptions::sampler, &SamplerOptions::with_replacement);
   bind_field(options, "is_unbiased", &LoaderOptions::sampler, &SamplerOptions::is_unbiased);
   bind_field(options, "keep_edges", &LoaderOptions::sampler, &SamplerOptions::keep_edges);

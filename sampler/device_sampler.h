@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,7 +41,12 @@ class DeviceSampler {
   /// in host memory. Runs beside what the backend computes, and returns before the last work is done: call
   /// Backend::wait_for(result.arrays) before an operation reads it. Waits for the device once a hop, and once
   /// more. Any thread may call it; calls wait for each other.
-  virtual DeviceSample sample(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index) = 0;
+  virtual DeviceSample sample(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index,
+                              std::optional<double> p_intra) = 0;
+  /// The same with the options' p_intra.
+  DeviceSample sample(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index) {
+    return sample(roots, epoch, batch_index, std::nullopt);
+  }
 };
 
 /// Brings the graph to the backend's device, or keeps what does not fit in host memory that the device reads

@@ -44,7 +44,8 @@ void check_neighbor_sampler(CsrView graph, const Communities& communities, const
              graph.num_nodes(), " nodes, the communities cover ", communities.num_nodes());
 }
 
-void check_batch(BatchKey key, std::size_t num_roots, NodeId num_nodes) {
+void check_batch(const SamplerOptions& options, const BatchKey& key, std::size_t num_roots, NodeId num_nodes) {
+  if (key.p_intra) check_p_intra(options, *key.p_intra);
   KITH_CHECK(key.epoch >= 0 && key.epoch <= kMaxEpoch, InvalidArgument,
              "NeighborSampler: epoch must be in [0, ", kMaxEpoch, "], got ", key.epoch);
   KITH_CHECK(key.batch_index >= 0 && key.batch_index <= std::numeric_limits<std::uint32_t>::max(),
@@ -58,18 +59,19 @@ void check_num_edges(std::int64_t num_edges) {
              "NeighborSampler: one batch has more than 2147483647 edges; use a smaller batch size or fanout");
 }
 
-DrawRule rule_of(const SamplerOptions& options, std::size_t hop) {
+DrawRule rule_of(const SamplerOptions& options, const BatchKey& key, std::size_t hop) {
   if (options.kind == SamplerKind::full) return {.fanout = -1};
-  return {.fanout = options.fanouts[hop],
-          .intra_weight =
-              static_cast<std::uint64_t>(std::llround(options.p_intra * static_cast<double>(DrawRule::kOne))),
-          .no_intra = options.no_intra,
-          .with_replacement = options.with_replacement,
-          .is_shared = options.kind == SamplerKind::labor,
-          .is_unbiased = options.is_unbiased};
+  const double p_intra = key.p_intra.value_or(options.p_intra);
+  return {
+      .fanout = options.fanouts[hop],
+      .intra_weight = static_cast<std::uint64_t>(std::llround(p_intra * static_cast<double>(DrawRule::kOne))),
+      .no_intra = options.no_intra,
+      .with_replacement = options.with_replacement,
+      .is_shared = options.kind == SamplerKind::labor,
+      .is_unbiased = options.is_unbiased};
 }
 
-HopStreams streams_of(const SamplerOptions& options, BatchKey key, std::size_t hop) {
+HopStreams streams_of(const SamplerOptions& options, const BatchKey& key, std::size_t hop) {
   const auto with_purpose = [&](std::size_t purpose) {
     return RngStream{options.seed, static_cast<std::uint32_t>(key.batch_index), key.epoch,
                      static_cast<std::uint8_t>(purpose)};

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "graph/communities.h"
@@ -30,22 +31,23 @@ void check_neighbor_sampler(CsrView graph, const Communities& communities, const
 struct BatchKey {
   std::int32_t epoch = 0;
   std::int64_t batch_index = 0;
+  std::optional<double> p_intra;  ///< in the place of the options'
 };
 
-/// Throws InvalidArgument for an epoch or a batch index out of range, or more roots than nodes.
-void check_batch(BatchKey key, std::size_t num_roots, NodeId num_nodes);
+/// Throws InvalidArgument for an epoch, a batch index or a p_intra out of range, or more roots than nodes.
+void check_batch(const SamplerOptions& options, const BatchKey& key, std::size_t num_roots, NodeId num_nodes);
 
 /// Throws InvalidArgument if the edges of one batch pass 2^31 - 1.
 void check_num_edges(std::int64_t num_edges);
 
 /// How a hop draws; hop 0 is next to the roots.
-DrawRule rule_of(const SamplerOptions& options, std::size_t hop);
+DrawRule rule_of(const SamplerOptions& options, const BatchKey& key, std::size_t hop);
 
 /// The random numbers of one hop.
 struct HopStreams {
   RngStream own;     ///< of each node
   RngStream shared;  ///< variates of the neighbours, the same for every node of the hop
 };
-HopStreams streams_of(const SamplerOptions& options, BatchKey key, std::size_t hop);
+HopStreams streams_of(const SamplerOptions& options, const BatchKey& key, std::size_t hop);
 
 }  // namespace kith

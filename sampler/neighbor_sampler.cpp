@@ -45,7 +45,7 @@ class NeighborSampler::BatchBuilder {
     batch_.hop_bounds = {static_cast<std::int32_t>(roots.size())};
     batch_.offsets = {0};
     for (std::size_t hop = 0; hop < sampler_.options_.fanouts.size(); ++hop) {
-      const DrawRule rule = rule_of(sampler_.options_, hop);
+      const DrawRule rule = rule_of(sampler_.options_, key_, hop);
       count(rule);
       draw(rule, streams_of(sampler_.options_, key_, hop));
       relabel();
@@ -184,10 +184,10 @@ DrawRow NeighborSampler::row_of(NodeId node) const {
           .num_intra = intra_[node].count};
 }
 
-MiniBatch NeighborSampler::sample(std::span<const NodeId> roots, std::int32_t epoch,
-                                  std::int64_t batch_index) const {
-  const BatchKey key{.epoch = epoch, .batch_index = batch_index};
-  check_batch(key, roots.size(), graph_.num_nodes());
+MiniBatch NeighborSampler::sample(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index,
+                                  std::optional<double> p_intra) const {
+  const BatchKey key{.epoch = epoch, .batch_index = batch_index, .p_intra = p_intra};
+  check_batch(options_, key, roots.size(), graph_.num_nodes());
   ScratchPool::Lease scratch(*scratch_);
   return BatchBuilder(*this, *scratch, key).build(roots);
 }

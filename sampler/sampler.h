@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <variant>
 
@@ -19,9 +20,10 @@ class Sampler {
       : sampler_(make(graph, communities, options)) {}
 
   /// See NeighborSampler::sample and ClusterSampler::sample.
-  MiniBatch sample(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index) const {
+  MiniBatch sample(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index,
+                   std::optional<double> p_intra = std::nullopt) const {
     if (const auto* cluster = std::get_if<ClusterSampler>(&sampler_)) return cluster->sample(roots);
-    return std::get<NeighborSampler>(sampler_).sample(roots, epoch, batch_index);
+    return std::get<NeighborSampler>(sampler_).sample(roots, epoch, batch_index, p_intra);
   }
 
  private:

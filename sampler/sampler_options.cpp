@@ -39,11 +39,8 @@ void check_sampler_options(const SamplerOptions& options) {
     KITH_CHECK(fanout >= -1, InvalidArgument, "NeighborSampler: fanout must be >= -1, got ", fanout);
     KITH_CHECK(fanout <= kMaxFanout, InvalidArgument, "NeighborSampler: fanout is too large (at most ",
                kMaxFanout, "; -1 takes all neighbours), got ", fanout);
-    KITH_CHECK(!options.is_unbiased || options.p_intra < 1 || fanout != 1, InvalidArgument,
-               "NeighborSampler: unbiased needs a fanout of at least 2 at p_intra = 1, got 1");
   }
-  KITH_CHECK(options.p_intra >= 0.5 && options.p_intra <= 1, InvalidArgument,
-             "NeighborSampler: p_intra must be in [0.5, 1], got ", options.p_intra);
+  check_p_intra(options, options.p_intra);
   KITH_CHECK(!options.is_unbiased || options.no_intra == NoIntra::keep, InvalidArgument,
              "NeighborSampler: unbiased needs no_intra = keep, got drop");
   KITH_CHECK(!options.with_replacement || options.kind == SamplerKind::neighbor, InvalidArgument,
@@ -52,6 +49,14 @@ void check_sampler_options(const SamplerOptions& options) {
       !options.is_unbiased || options.kind == SamplerKind::neighbor || options.kind == SamplerKind::labor,
       InvalidArgument, "NeighborSampler: the sampler ", name_of(options.kind),
       " has no biased draws that unbiased could weigh");
+}
+
+void check_p_intra(const SamplerOptions& options, double p_intra) {
+  KITH_CHECK(p_intra >= 0.5 && p_intra <= 1, InvalidArgument,
+             "NeighborSampler: p_intra must be in [0.5, 1], got ", p_intra);
+  const bool has_fanout_1 = std::ranges::find(options.fanouts, 1) != options.fanouts.end();
+  KITH_CHECK(!options.is_unbiased || p_intra < 1 || !has_fanout_1, InvalidArgument,
+             "NeighborSampler: unbiased needs a fanout of at least 2 at p_intra = 1, got 1");
 }
 
 }  // namespace kith

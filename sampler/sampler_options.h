@@ -47,4 +47,7 @@ struct SamplerOptions {
 /// Throws InvalidArgument, naming the option, what is expected and what came.
 void check_sampler_options(const SamplerOptions& options);
 
+/// Throws InvalidArgument unless batches may be drawn with this p_intra in the place of options.p_intra.
+void check_p_intra(const SamplerOptions& options, double p_intra);
+
 }  // namespace kith

@@ -24,6 +24,20 @@ std::int32_t cache_sized_group(const Dataset& dataset, const Communities& commun
   return static_cast<std::int32_t>(std::clamp(group, 1.0, std::max(1.0, communities.num_communities() * 1.0)));
 }
 
+void check_schedule(const LoaderOptions& options) {
+  const auto at_end = [](double mix) { return mix >= 0 && mix <= 1; };
+  KITH_CHECK(!options.last_mix || at_end(*options.last_mix), InvalidArgument,
+             "Loader: mix must be in [0, 1] at the end of its schedule too, got ", *options.last_mix);
+  if (options.last_p_intra) check_p_intra(options.sampler, *options.last_p_intra);
+  KITH_CHECK(!options.has_schedule() || options.schedule.epochs >= 2, InvalidArgument,
+             "Loader: a schedule of mix or p_intra takes 2 epochs or more, got schedule epochs ",
+             options.schedule.epochs);
+  KITH_CHECK(!options.last_mix || (options.plan.group == 0 && !options.is_group_auto), InvalidArgument,
+             "Loader: group takes the place of mix, which has a schedule (", options.mix().name(), ")");
+  KITH_CHECK(!options.last_mix || options.sampler.kind != SamplerKind::cluster, InvalidArgument,
+             "Loader: the sampler cluster needs the same mix in every epoch, got ", options.mix().name());
+}
+
 LoaderOptions resolve(LoaderOptions options, const Dataset& dataset) {
   KITH_CHECK(options.prefetch_depth >= 0 && options.prefetch_depth <= 1024, InvalidArgument,
              "Loader: prefetch depth must be in [0, 1024], got ", options.prefetch_depth);
@@ -31,6 +45,7 @@ LoaderOptions resolve(LoaderOptions options, const Dataset& dataset) {
              options.dependency);
   KITH_CHECK(options.bias_level >= -1, InvalidArgument, "Loader: bias level must be >= -1, got ",
              options.bias_level);
+  check_schedule(options);
   options.plan.seed = options.seed;
   options.sampler.seed = options.seed;
   options.plan.is_batch_per_run = options.sampler.kind == SamplerKind::cluster;
@@ -49,6 +64,16 @@ std::span<const Communities> levels_from(const Dataset& dataset, std::int32_t le
 
 }  // namespace
 
+void LoaderOptions::set_mix(const Knob& knob) {
+  plan.mix = knob.first;
+  last_mix = knob.is_constant() ? std::nullopt : std::optional(knob.last);
+}
+
+void LoaderOptions::set_p_intra(const Knob& knob) {
+  sampler.p_intra = knob.first;
+  last_p_intra = knob.is_constant() ? std::nullopt : std::optional(knob.last);
+}
+
 Loader::Loader(const Dataset& dataset, std::vector<NodeId> roots, LoaderOptions options)
     : dataset_(dataset),
       levels_(levels_from(dataset, options.level)),
@@ -60,6 +85,7 @@ Loader::Loader(const Dataset& dataset, std::vector<NodeId> roots, LoaderOptions 
 Plan Loader::plan(std::int32_t epoch) const {
   PlanOptions options = options_.plan;
   options.epoch = epoch;
+  options.mix = options_.schedule.at(options_.mix(), epoch);
   return make_plan(roots_, levels_, options);
 }
 
@@ -70,7 +96,7 @@ std::int64_t Loader::draws(const Plan& plan, std::size_t index) const {
 SampledBatch Loader::sample(const Plan& plan, std::int32_t epoch, std::size_t index) const {
   const Stopwatch watch;
   SampledBatch out{.index = index, .batch = {}, .stats = {}, .sample_seconds = 0};
-  out.batch = sampler_.sample(plan[index], epoch, draws(plan, index));
+  out.batch = sampler_.sample(plan[index], epoch, draws(plan, index), p_intra(epoch));
   out.stats = describe(out.batch, communities(), dataset_.labels.of_node);
   out.sample_seconds = watch.seconds();
   return out;

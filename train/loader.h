@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,22 +12,33 @@
 #include "sampler/batch.h"
 #include "sampler/plan.h"
 #include "sampler/sampler.h"
+#include "train/knob_schedule.h"
 #include "train/prefetcher.h"
 
 namespace kith {
 
 /// How batches are made; see PlanOptions and SamplerOptions. The seeds inside are overwritten by `seed`, and a
-/// plan for SamplerKind::cluster is one batch a super-community.
+/// plan for SamplerKind::cluster is one batch a super-community. plan.mix and sampler.p_intra are the values of
+/// the first epoch, and of all unless they have a last one.
 struct LoaderOptions {
   PlanOptions plan;
   SamplerOptions sampler;
-  std::int32_t level = 0;        ///< community level of the plan, 0 = finest
-  std::int32_t bias_level = -1;  ///< community level that p_intra speaks of; -1 = the plan's
-  std::int32_t dependency = 1;   ///< consecutive batches that draw alike, > 0; all ranks count them alike
-  bool is_group_auto = false;    ///< sizes a super-community so that its feature rows fill the last-level cache
-  bool has_features = true;      ///< BatchStream gathers the feature rows of a batch
+  std::int32_t level = 0;              ///< community level of the plan, 0 = finest
+  std::int32_t bias_level = -1;        ///< community level that p_intra speaks of; -1 = the plan's
+  std::int32_t dependency = 1;         ///< consecutive batches that draw alike, > 0; all ranks count them alike
+  std::optional<double> last_mix;      ///< at the end of the schedule; not with `group` or `cluster`
+  std::optional<double> last_p_intra;  ///< the same
+  KnobSchedule schedule = {};          ///< how the knobs with a last value get there
+  bool is_group_auto = false;  ///< sizes a super-community so that its feature rows fill the last-level cache
+  bool has_features = true;    ///< BatchStream gathers the feature rows of a batch
   std::int32_t prefetch_depth = 2;  ///< batches made ahead, >= 0
   std::uint64_t seed = 0;
+
+  Knob mix() const { return {plan.mix, last_mix.value_or(plan.mix)}; }
+  Knob p_intra() const { return {sampler.p_intra, last_p_intra.value_or(sampler.p_intra)}; }
+  void set_mix(const Knob& knob);
+  void set_p_intra(const Knob& knob);
+  bool has_schedule() const { return last_mix || last_p_intra; }
 };
 
 /// One batch of an epoch, sampled.
@@ -56,6 +68,8 @@ class Loader {
   /// Which random numbers a batch draws with. A batch draws alike whichever rank makes it, and whenever;
   /// dependent ones, as those beside them in the stream.
   std::int64_t draws(const Plan& plan, std::size_t index) const;
+  /// What the batches of an epoch are drawn with.
+  double p_intra(std::int32_t epoch) const { return options_.schedule.at(options_.p_intra(), epoch); }
 
   const LoaderOptions& options() const { return options_; }           ///< with everything resolved
   const Communities& communities() const { return levels_.front(); }  ///< of the plan

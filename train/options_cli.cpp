@@ -52,6 +52,9 @@ RunOptions TrainingFlags::resolve() const {
   options.model.kind = parse_model_kind(model);
   options.loader.sampler.fanouts =
       fanout.empty() ? default_fanouts(options.model.num_layers) : parse_fanouts(fanout);
+  options.loader.set_mix(Knob::parse(mix, "--mix"));
+  options.loader.set_p_intra(Knob::parse(p_intra, "--p-intra"));
+  options.loader.schedule.shape = parse_schedule_shape(schedule);
   options.loader.sampler.no_intra = parse_no_intra(no_intra);
   options.loader.sampler.kind = parse_sampler_kind(sampler);
   options.loader.plan.mixing = parse_mixing(mixing);
@@ -99,7 +102,9 @@ void add_sampling_options(CLI::App& app, TrainingFlags& flags) {
                  "Neighbours a node and hop, from the roots outwards; -1 = all [15,10,5 for 3 layers]")
       ->group(batches);
   app.add_option("--batch-size", run.loader.plan.batch_size, "Roots a batch")->group(batches);
-  app.add_option("--mix", run.loader.plan.mix, "Share of the communities mixed into one super-community, 0..1")
+  app.add_option("--mix", flags.mix,
+                 "Share of the communities mixed into one super-community, 0..1; 0:0.5 goes from one to the "
+                 "other over the epochs")
       ->group(batches);
   app.add_option("--group", flags.group, "Communities mixed together, as a count or 'auto'; 0 = as --mix says")
       ->group(batches);
@@ -109,8 +114,15 @@ void add_sampling_options(CLI::App& app, TrainingFlags& flags) {
          "whole communities) or leaky (roots, shuffled over the epoch)")
       ->group(batches);
   app.add_option(
-         "--p-intra", run.loader.sampler.p_intra,
-         "Weight of an edge inside a community against 1 - p for one that leaves it, 0.5 (uniform) .. 1")
+         "--p-intra", flags.p_intra,
+         "Weight of an edge inside a community against 1 - p for one that leaves it, 0.5 (uniform) .. 1; or "
+         "from:to, as --mix")
+      ->group(batches);
+  app.add_option("--schedule", flags.schedule,
+                 "How a knob goes from:to: linear, or step (after half of the epochs)")
+      ->group(batches);
+  app.add_option("--schedule-epochs", run.loader.schedule.epochs,
+                 "Epochs of a schedule, later ones keep its end; 0 = as --epochs says")
       ->group(batches);
   app.add_option(
          "--no-intra", flags.no_intra,
@@ -148,7 +160,9 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
       ->group(model);
   const auto training = "Training";
   app.add_option("--epochs", run.epochs, "At most this many")->group(training);
-  app.add_option("--patience", run.patience, "Epochs without a better validation result; 0 = never stop early")
+  app.add_option("--patience", run.patience,
+                 "Epochs without a better validation result before stopping, all of a schedule's included; 0 = "
+                 "never stop early")
       ->group(training);
   app.add_option("--finish-random", run.finish_random,
                  "At the end, random batches from the best parameters on, until this many epochs are no better")

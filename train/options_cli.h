@@ -19,6 +19,9 @@ struct TrainingFlags {
   std::string file;
   std::string model = "sage";
   std::string fanout;  ///< empty: the first `layers` of 15,10,5 (then 5s)
+  std::string mix = "0.125";
+  std::string p_intra = "0.9";
+  std::string schedule = "linear";
   std::string group = "0";
   std::string mixing = "communities";
   std::string batch_order = "shuffled";

@@ -57,6 +57,9 @@ Json to_json(const EpochReport& epoch) {
            epoch.traffic.rows == 0 ? Json(nullptr) : Json(share(epoch.traffic.hits, epoch.traffic.rows))}};
 }
 
+/// As it was typed: a number, or the text of a schedule.
+Json to_json(const Knob& knob) { return knob.is_constant() ? Json(knob.first) : Json(knob.name()); }
+
 Json describe_dataset(const Dataset& dataset, const LoaderOptions& loader) {
   const Communities& communities = dataset.communities(loader.level);
   return {{"nodes", dataset.num_nodes()},
@@ -78,10 +81,10 @@ Json to_json(const RunOptions& options) {
                {"heads", options.model.heads},
                {"fanout", sampler.fanouts},
                {"batch_size", plan.batch_size},
-               {"mix", plan.mix},
+               {"mix", to_json(options.loader.mix())},
                {"group", plan.group},
                {"mixing", name_of(plan.mixing)},
-               {"p_intra", sampler.p_intra},
+               {"p_intra", to_json(options.loader.p_intra())},
                {"no_intra", name_of(sampler.no_intra)},
                {"unbiased", sampler.is_unbiased},
                {"replace", sampler.with_replacement},
@@ -101,6 +104,10 @@ Json to_json(const RunOptions& options) {
                {"finish_random", options.finish_random},
                {"seed", options.seed},
                {"stage", name_of(options.trainer.staging.policy)}};
+  if (options.loader.has_schedule()) {
+    json["schedule"] = name_of(options.loader.schedule.shape);
+    json["schedule_epochs"] = options.loader.schedule.epochs;
+  }
   const StagingOptions& staging = options.trainer.staging;
   if (staging.policy != StagePolicy::none) {
     json["stage_bytes"] = staging.stage_bytes;

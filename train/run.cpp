@@ -25,6 +25,7 @@ RunOptions resolve(RunOptions options, const Dataset& dataset) {
   options.model.out_channels = dataset.labels.num_classes;
   options.model.seed = options.seed;
   options.loader.seed = options.seed;
+  if (options.loader.schedule.epochs == 0) options.loader.schedule.epochs = options.epochs;
   return options;
 }
 

@@ -20,7 +20,7 @@ struct RunOptions {
   ModelOptions model;
   LoaderOptions loader;
   TrainerOptions trainer;
-  std::int32_t epochs = 100;  ///< at most, > 0
+  std::int32_t epochs = 100;  ///< at most, > 0; also of loader.schedule, unless that says otherwise
   std::int32_t patience =
       10;  ///< epochs without a better validation result before stopping; 0 = never stop early
   std::uint64_t seed = 0;

@@ -130,7 +130,7 @@ class DeviceSampledStaging final : public Staging {
     const Stopwatch watch;
     StagedBatch out;
     const std::span<const NodeId> roots = plan[index];
-    DeviceSample sample = sampler_->sample(roots, epoch, loader.draws(plan, index));
+    DeviceSample sample = sampler_->sample(roots, epoch, loader.draws(plan, index), loader.p_intra(epoch));
     out.stats = describe_roots(roots, loader.communities(), dataset_.labels.of_node);
     out.stats.input_nodes = sample.hop_bounds.back();
     out.stats.edges = sample.edge_bounds.back();

@@ -85,14 +85,16 @@ class LoaderOptions:
     sampler: str
     mixing: str
     batch_size: int
-    mix: float
+    mix: str
     group: int
     is_shuffled: bool
     drop_last: bool
     rank: int
     world_size: int
     fanouts: list[int]
-    p_intra: float
+    p_intra: str
+    schedule: str
+    schedule_epochs: int
     with_replacement: bool
     is_unbiased: bool
     keep_edges: bool

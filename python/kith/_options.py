@@ -18,13 +18,26 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
+def _knob(name: str, value: Any) -> str:
+    """A number, a pair (first, last), or either as text: as the engine reads it, with every bit kept."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            raise ValueError(f"{name} must be a number or a pair (first, last), got {value!r}")
+        return ":".join(repr(number(name, each)) for each in value)
+    return repr(number(name, value))
+
+
 # Keyword of NeighborLoader -> the field of _core.LoaderOptions that it sets, and the check of its value.
 _FIELDS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
     "replace": ("with_replacement", flag),
     "batch_size": ("batch_size", partial(integer, low=1)),
-    "mix": ("mix", number),
+    "mix": ("mix", _knob),
     "mixing": ("mixing", _text),
-    "p_intra": ("p_intra", number),
+    "p_intra": ("p_intra", _knob),
+    "schedule": ("schedule", _text),
+    "schedule_epochs": ("schedule_epochs", partial(integer, low=0)),
     "no_intra": ("no_intra", _text),
     "unbiased": ("is_unbiased", flag),
     "level": ("level", partial(integer, low=0)),

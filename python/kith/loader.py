@@ -143,12 +143,16 @@ class NeighborLoader:
     batch_size: roots a batch. shuffle: False takes the roots as stored, the same in every epoch. By default
         1024 and True for a kith.Dataset; 1 and False, as in PyG, for other data.
     drop_last: leave out a short last batch.
-    mix: share of the communities that are mixed, 0 (one at a time) to 1 (uniform).
+    mix: share of the communities that are mixed, 0 (one at a time) to 1 (uniform). A pair (first, last) is a
+        schedule: (0, 0.5), or "0:0.5" as on the command line.
     group: communities mixed, as a count, in place of `mix`; "auto" fills the last-level cache.
     mixing: what `mix` is a share of: "communities" (random ones), "nested" (communities that are neighbours at
     the coarser levels), "balanced" (roots, in whole communities), "leaky" (roots, shuffled over the epoch).
     p_intra: weight of an edge inside a community against 1 - p_intra for one that leaves it; 0.5 = uniform.
-        mix=1, p_intra=0.5 are PyG's batches.
+        mix=1, p_intra=0.5 are PyG's batches. May be a schedule, as `mix`.
+    schedule_epochs: needed by a schedule: epoch 0 has its first value, epoch schedule_epochs - 1 and later ones
+        its last. schedule: "linear", or "step" (the first value in the first half of these epochs). The batches
+        of an epoch are those of a loader with that epoch's values.
     no_intra: at p_intra=1, a node without a neighbour inside draws outside ("keep") or none ("drop").
     unbiased: give each edge a weight (`edge_weight`) that takes p_intra's bias out of a node's mean.
     level, bias_level: community level of `mix` and of `p_intra` (None: the same), 0 = finest.
@@ -193,10 +197,12 @@ class NeighborLoader:
         batch_size: int | None = None,
         shuffle: bool | None = None,
         drop_last: bool = False,
-        mix: float = 0.125,
+        mix: float | str | tuple[float, float] = 0.125,
         group: int | str | None = None,
         mixing: str = "communities",
-        p_intra: float = 0.9,
+        p_intra: float | str | tuple[float, float] = 0.9,
+        schedule: str = "linear",
+        schedule_epochs: int = 0,
         no_intra: str = "keep",
         unbiased: bool = False,
         level: int = 0,
@@ -232,6 +238,8 @@ class NeighborLoader:
             "mix": mix,
             "mixing": mixing,
             "p_intra": p_intra,
+            "schedule": schedule,
+            "schedule_epochs": schedule_epochs,
             "no_intra": no_intra,
             "unbiased": unbiased,
             "level": level,
@@ -251,6 +259,7 @@ class NeighborLoader:
         self._convert = converter(resolve_output(output, self._input), self._input)
         self._roots, self._mask_places = self._input.roots(input_nodes)
         self._handle = _core.Loader(self.dataset._handle, self._roots, options)
+        self._schedule = _schedule_of(options)
         self.data = data
         self.transform = transform
         self._process = os.getpid()
@@ -281,16 +290,25 @@ class NeighborLoader:
             0  # batches of the latest iteration, and of the next one to leave out
         )
 
-    def state_dict(self) -> dict[str, int]:
-        """Where the loader stands: the epoch, and the batches that the latest iteration has handed out."""
-        return {"epoch": self._epoch, "batch": self._handed_out, "num_batches": len(self)}
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader stands: the epoch, and the batches that the latest iteration has handed out. With a
+        schedule of a knob, that too, since the rest of the epoch depends on it."""
+        state: dict[str, Any] = {"epoch": self._epoch, "batch": self._handed_out, "num_batches": len(self)}
+        return state if self._schedule is None else state | {"schedule": self._schedule}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes on where `state_dict` was taken: the next iteration is the rest of that epoch."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where `state_dict` was taken: the next iteration is the rest of that epoch.
+
+        Raises ValueError for the state of a loader with another number of batches or another schedule.
+        """
         if state.get("num_batches") != len(self):
             raise ValueError(
                 f"load_state_dict: the state is of a loader of {state.get('num_batches')} batches, "
                 f"this one has {len(self)}"
+            )
+        if state.get("schedule") != self._schedule:
+            raise ValueError(
+                f"load_state_dict: expected the schedule {self._schedule}, got {state.get('schedule')}"
             )
         batch = integer("load_state_dict: batch", state["batch"], 0, len(self))
         self.set_epoch(state["epoch"])
@@ -367,3 +385,11 @@ class NeighborLoader:
 
     def __repr__(self) -> str:
         return f"NeighborLoader(num_batches={len(self)}, epoch={self.epoch}, data={self.dataset!r})"
+
+
+def _schedule_of(options: _core.LoaderOptions) -> str | None:
+    """What the knobs of an epoch depend on, or None if they are the same in every epoch."""
+    if ":" not in options.mix + options.p_intra:
+        return None
+    knobs = f"mix {options.mix}, p_intra {options.p_intra}"
+    return f"{knobs}, {options.schedule} over {options.schedule_epochs} epochs"

@@ -67,10 +67,11 @@ class CudaSampler final : public DeviceSampler {
 
   ~CudaSampler() override { static_cast<void>(cudaStreamSynchronize(own_.stream)); }
 
-  DeviceSample sample(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index) override {
+  DeviceSample sample(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index,
+                      std::optional<double> p_intra) override {
     const std::lock_guard lock(mutex_);
-    const BatchKey key{.epoch = epoch, .batch_index = batch_index};
-    check_batch(key, roots.size(), num_nodes_);
+    const BatchKey key{.epoch = epoch, .batch_index = batch_index, .p_intra = p_intra};
+    check_batch(options_, key, roots.size(), num_nodes_);
     root_ids_.begin_batch(num_nodes_);
     root_ids_.set_roots(roots);
     start(roots);
@@ -89,8 +90,8 @@ class CudaSampler final : public DeviceSampler {
 
  private:
   /// The hop as far as it is known before it is counted.
-  Hop make_hop(std::size_t index, BatchKey key) const {
-    return {.rule = rule_of(options_, index),
+  Hop make_hop(std::size_t index, const BatchKey& key) const {
+    return {.rule = rule_of(options_, key, index),
             .streams = streams_of(options_, key, index),
             .graph = {.offsets = tables_[0].get<EdgeOffset>(0).data(),
                       .neighbors = tables_[1].get<NodeId>(0).data(),
@@ -116,7 +117,7 @@ class CudaSampler final : public DeviceSampler {
   }
 
   /// most_new: bound on the nodes that the hop before has reached first. Returns it for this hop.
-  std::int32_t run_hop(std::size_t index, BatchKey key, std::int32_t most_new, DeviceSample& batch) {
+  std::int32_t run_hop(std::size_t index, const BatchKey& key, std::int32_t most_new, DeviceSample& batch) {
     Hop hop = make_hop(index, key);
     hop.first = batch.hop_bounds.empty() ? 0 : batch.hop_bounds.back();
     hop.edge_begin = batch.edge_bounds.back();

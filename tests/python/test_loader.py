@@ -26,6 +26,42 @@ def loader(data, request):
     return kith.NeighborLoader(data, [4, 3], "train", batch_size=20, mix=mix, p_intra=p_intra, seed=5)
 
 
+def test_an_epoch_of_a_schedule_is_that_of_constant_knobs(data):
+    def make(**knobs):
+        return kith.NeighborLoader(data, [4, 3], "train", batch_size=20, seed=5, **knobs)
+
+    changing = make(mix=(0, 0.5), p_intra="1:0.6", schedule_epochs=3)
+    stepping = make(mix="0:0.5", p_intra=(1, 0.6), schedule_epochs=4, schedule="step")
+    for epoch, mix, p_intra in [(0, 0, 1), (1, 0.25, 0.8), (2, 0.5, 0.6), (7, 0.5, 0.6)]:
+        constant = epoch_of(make(mix=mix, p_intra=p_intra), epoch)
+        for one, other in zip(epoch_of(changing, epoch), constant, strict=True):
+            assert_same(one, other)
+        if epoch != 1:
+            for one, other in zip(epoch_of(stepping, epoch), constant, strict=True):
+                assert_same(one, other)
+
+
+def test_the_state_of_a_schedule_goes_on_under_the_same_schedule_alone(data):
+    def make(**knobs):
+        return kith.NeighborLoader(data, [4], "train", batch_size=20, seed=5, mix=(0, 1), **knobs)
+
+    loader = make(schedule_epochs=3)
+    whole = epoch_of(loader, 1)
+    loader.set_epoch(1)
+    next(iter(loader))
+    state = loader.state_dict()
+    other = make(schedule_epochs=3)
+    other.load_state_dict(state)
+    for one, rest in zip(other, whole[1:], strict=True):
+        assert_same(one, rest)
+    with pytest.raises(ValueError, match="mix 0:1, p_intra 0.9, linear over 3 epochs"):
+        make(schedule_epochs=4).load_state_dict(state)
+    constant = kith.NeighborLoader(data, [4], "train", batch_size=20)
+    assert set(constant.state_dict()) == {"epoch", "batch", "num_batches"}
+    with pytest.raises(ValueError, match="schedule"):
+        constant.load_state_dict(state)
+
+
 def test_every_root_comes_once_and_first(data, loader):
     batches = epoch_of(loader)
     assert len(batches) == len(loader) == -(-data.train.size // 20)
@@ -324,6 +360,15 @@ def test_pyg_options_at_their_defaults_are_fine(data):
         ({"mix": 1.5}, "mix"),
         ({"mix": "much"}, "mix"),
         ({"p_intra": 0.4}, "p_intra"),
+        ({"mix": (0, 0.5)}, "schedule epochs"),
+        ({"mix": (0, 1.5), "schedule_epochs": 5}, "mix"),
+        ({"p_intra": "1:0.4", "schedule_epochs": 5}, "p_intra"),
+        ({"mix": (0, 0.5, 1), "schedule_epochs": 5}, "pair"),
+        ({"mix": (0, "x"), "schedule_epochs": 5}, "mix"),
+        ({"mix": "0:", "schedule_epochs": 5}, "mix"),
+        ({"mix": (0, 0.5), "schedule_epochs": 5, "group": 2}, "group"),
+        ({"schedule": "cosine"}, "cosine"),
+        ({"schedule_epochs": -1}, "schedule_epochs"),
         ({"group": 0}, "group"),
         ({"level": 99}, "level"),
         ({"batch_order": "random"}, "random"),

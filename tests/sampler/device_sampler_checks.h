@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,10 +62,11 @@ class SamplerPair {
   DeviceSampler& on_device() { return *on_device_; }
   const NeighborSampler& on_host() const { return on_host_; }
 
-  /// Fails unless both draw the same.
-  void compare(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index) {
-    expect_equal(test::on_host(backend_, on_device_->sample(roots, epoch, batch_index)),
-                 on_host_.sample(roots, epoch, batch_index));
+  /// Fails unless both draw the same. p_intra: in the place of the options', if given.
+  void compare(std::span<const NodeId> roots, std::int32_t epoch, std::int64_t batch_index,
+               std::optional<double> p_intra = std::nullopt) {
+    expect_equal(test::on_host(backend_, on_device_->sample(roots, epoch, batch_index, p_intra)),
+                 on_host_.sample(roots, epoch, batch_index, p_intra));
   }
 
  private:

@@ -81,6 +81,15 @@ TEST_P(DeviceSamplerTest, DrawsWhatTheHostDrawsAtEveryFanout) {
   }
 }
 
+TEST_P(DeviceSamplerTest, DrawsWithThePIntraOfACall) {
+  const CsrGraph graph = test::messy_graph(3);
+  SamplerPair samplers(*backend_, graph.view(), test::equal_communities(200, 50),
+                       {.fanouts = {6, 4}, .p_intra = 0.9, .keep_edges = true, .seed = 11});
+  const std::vector<NodeId> roots = {5, 1, 0, 61, 120};
+  for (const double p_intra : {0.5, 0.7, 0.9, 1.0}) samplers.compare(roots, 1, 2, p_intra);
+  EXPECT_THROW(samplers.on_device().sample(roots, 1, 2, 0.4), InvalidArgument);
+}
+
 // Parallel edges have one variate, so the threshold falls between equals: the first ones in the row win.
 TEST_P(DeviceSamplerTest, LaborTakesTheFirstOfEqualVariates) {
   std::vector<std::pair<NodeId, NodeId>> edges;

@@ -226,6 +226,34 @@ TEST(NeighborSampler, KeepsItsBitsFromReleaseToRelease) {
   EXPECT_THAT(sampler.sample(roots, 1, 2).input_nodes, ElementsAre(0, 1, 2, 3, 4, 7, 5));
 }
 
+TEST(NeighborSampler, DrawsWithThePIntraOfACallAsWithItsOwn) {
+  const CsrGraph graph = test::messy_graph(7);
+  const Communities communities = test::equal_communities(200, 20);
+  const std::vector<NodeId> roots = {3, 4, 5, 77};
+  for (const auto kind : {SamplerKind::neighbor, SamplerKind::labor}) {
+    SamplerOptions options{.kind = kind, .fanouts = {4, 3}, .p_intra = 0.9, .keep_edges = true, .seed = 9};
+    const NeighborSampler sampler(graph.view(), communities, options);
+    expect_equal(sampler.sample(roots, 2, 1), sampler.sample(roots, 2, 1, 0.9));
+    for (const double p_intra : {0.5, 0.7, 1.0}) {
+      options.p_intra = p_intra;
+      expect_equal(NeighborSampler(graph.view(), communities, options).sample(roots, 2, 1),
+                   sampler.sample(roots, 2, 1, p_intra));
+    }
+  }
+}
+
+TEST(NeighborSampler, RefusesAPIntraOfACallThatItCouldNotHave) {
+  const CsrGraph graph = test::messy_graph(7);
+  const std::vector<NodeId> roots = {3};
+  const NeighborSampler sampler(graph.view(), test::equal_communities(200, 20),
+                                {.fanouts = {4, 1}, .is_unbiased = true});
+  sampler.sample(roots, 0, 0, 0.5);
+  EXPECT_THROW(sampler.sample(roots, 0, 0, 0.49), InvalidArgument);
+  EXPECT_THROW(sampler.sample(roots, 0, 0, 1.01), InvalidArgument);
+  EXPECT_THROW(sampler.sample(roots, 0, 0, std::numeric_limits<double>::quiet_NaN()), InvalidArgument);
+  EXPECT_THROW(sampler.sample(roots, 0, 0, 1.0), InvalidArgument);  // fanout 1 cannot be unbiased there
+}
+
 TEST(NeighborSampler, RecoversFromARefusedBatch) {
   const CsrGraph graph = test::messy_graph(7);
   const NeighborSampler sampler(graph.view(), test::equal_communities(200, 20), {});

@@ -1,5 +1,6 @@
 #include "train/loader.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "graph/errors.h"
+#include "tests/support/errors.h"
 #include "tests/support/learnable.h"
 
 namespace kith {
@@ -155,6 +157,70 @@ TEST(Loader, TheBiasMayKnowAnotherLevelThanThePlan) {
   EXPECT_LT(intra_share(1), 0.95);
   o.bias_level = 2;
   EXPECT_THROW(Loader(dataset, dataset.splits.train, o), InvalidArgument);
+}
+
+LoaderOptions scheduled(KnobSchedule::Shape shape) {
+  LoaderOptions o = options(0);
+  o.sampler.keep_edges = true;
+  o.set_mix({0, 0.5});
+  o.set_p_intra({1, 0.6});
+  o.schedule = {.shape = shape, .epochs = 5};
+  return o;
+}
+
+void expect_same_epoch(const std::vector<MiniBatch>& a, const std::vector<MiniBatch>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].input_nodes, b[i].input_nodes);
+    EXPECT_EQ(a[i].edges, b[i].edges);
+    EXPECT_EQ(a[i].weights, b[i].weights);
+  }
+}
+
+TEST(Loader, AnEpochOfAScheduleIsThatOfConstantKnobs) {
+  const Dataset dataset = test::learnable_dataset();
+  for (const auto shape : {KnobSchedule::Shape::linear, KnobSchedule::Shape::step}) {
+    for (const bool is_unbiased : {false, true}) {
+      LoaderOptions changing = scheduled(shape);
+      changing.sampler.is_unbiased = is_unbiased;
+      const std::vector<double> mix = shape == KnobSchedule::Shape::linear
+                                          ? std::vector<double>{0, 0.125, 0.25, 0.375, 0.5, 0.5}
+                                          : std::vector<double>{0, 0, 0, 0.5, 0.5, 0.5};
+      for (std::int32_t epoch = 0; epoch < 6; ++epoch) {
+        SCOPED_TRACE(epoch);
+        LoaderOptions constant = options(0);
+        constant.sampler = changing.sampler;
+        constant.plan.mix = mix[epoch];
+        constant.sampler.p_intra = changing.schedule.at(changing.p_intra(), epoch);
+        EXPECT_NEAR(constant.sampler.p_intra, 1 - 0.8 * mix[epoch], 1e-12);
+        expect_same_epoch(batches_of(dataset, changing, epoch), batches_of(dataset, constant, epoch));
+      }
+    }
+  }
+}
+
+TEST(Loader, RefusesSchedulesThatMeanNothing) {
+  const Dataset dataset = test::learnable_dataset();
+  const auto message_of = [&](const auto& spoil) {
+    LoaderOptions bad = scheduled(KnobSchedule::Shape::linear);
+    spoil(bad);
+    return test::error_of<InvalidArgument>([&] { Loader(dataset, dataset.splits.train, bad); });
+  };
+  const auto says = [](const char* text) { return testing::HasSubstr(text); };
+  EXPECT_THAT(message_of([](LoaderOptions& o) { o.set_mix({0, 1.5}); }), says("mix must be in [0, 1]"));
+  EXPECT_THAT(message_of([](LoaderOptions& o) { o.set_mix({-0.5, 1}); }), says("mix must be in [0, 1]"));
+  EXPECT_THAT(message_of([](LoaderOptions& o) { o.set_p_intra({0.9, 0.4}); }), says("p_intra must be in"));
+  EXPECT_THAT(message_of([](LoaderOptions& o) { o.set_p_intra({0.4, 0.9}); }), says("p_intra must be in"));
+  EXPECT_THAT(message_of([](LoaderOptions& o) { o.schedule.epochs = 1; }), says("2 epochs or more, got"));
+  EXPECT_THAT(message_of([](LoaderOptions& o) { o.plan.group = 4; }), says("group takes the place of mix"));
+  EXPECT_THAT(message_of([](LoaderOptions& o) { o.is_group_auto = true; }), says("group takes the place"));
+  EXPECT_THAT(message_of([](LoaderOptions& o) { o.sampler.kind = SamplerKind::cluster; }), says("cluster"));
+  EXPECT_THAT(message_of([](LoaderOptions& o) {
+                o.sampler.fanouts = {3, 1};
+                o.sampler.is_unbiased = true;
+                o.set_p_intra({0.5, 1});
+              }),
+              says("unbiased needs a fanout of at least 2"));
 }
 
 TEST(Loader, RefusesALevelThatIsNotThere) {

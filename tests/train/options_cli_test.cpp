@@ -65,11 +65,22 @@ TEST(OptionsCli, KnobsReachTheOptions) {
   EXPECT_EQ(other.bias_level, 2);
 }
 
+TEST(OptionsCli, KnobsMayHaveASchedule) {
+  const LoaderOptions loader =
+      parse("a --mix 0:0.5 --p-intra 1:0.6 --schedule step --schedule-epochs 7").loader;
+  EXPECT_EQ(loader.mix().name(), "0:0.5");
+  EXPECT_EQ(loader.p_intra().name(), "1:0.6");
+  EXPECT_EQ(loader.schedule.shape, KnobSchedule::Shape::step);
+  EXPECT_EQ(loader.schedule.epochs, 7);
+  EXPECT_FALSE(parse("a --mix 0.5 --p-intra 0.6").loader.has_schedule());
+}
+
 TEST(OptionsCli, RefusesTextThatMeansNothing) {
   for (const char* line :
        {"a --fanout 15,x", "a --fanout 15,,5", "a --fanout 99999999999", "a --group many", "a --model gat2",
         "a --batch-order random", "a --no-intra maybe", "a --metric f1", "a --stage fifo", "a --sample-on gpu",
-        "a --sampler best", "a --mixing well", "a --features swap", "a --threads -1"}) {
+        "a --sampler best", "a --mixing well", "a --features swap", "a --threads -1",
+        "a --mix 0:", "a --p-intra 1-0.5", "a --schedule cosine"}) {
     EXPECT_THROW(parse(line), InvalidArgument) << line;
   }
 }

@@ -110,6 +110,31 @@ TEST(Run, CountsEveryRootOnce) {
   EXPECT_LE(epoch.stats.label_entropy_bits / 7, 2);
 }
 
+TEST(Run, AScheduleLastsForAllEpochsUnlessItSaysOtherwise) {
+  const Dataset dataset = test::learnable_dataset();
+  const auto backend = make_cpu_backend();
+  RunOptions run = small_run(ModelKind::sage);
+  run.epochs = 3;
+  run.loader.set_mix({0, 1});
+  RunReport report = run_training(dataset, *backend, run);
+  auto json = to_json(report, dataset, "cpu");
+  EXPECT_EQ(json["options"]["mix"], "0:1");
+  EXPECT_EQ(json["options"]["p_intra"], 0.9);
+  EXPECT_EQ(json["options"]["schedule"], "linear");
+  EXPECT_EQ(json["options"]["schedule_epochs"], 3);
+  // The last epoch is that of random roots, which come from more communities.
+  EXPECT_LT(report.epochs[0].stats.communities, report.epochs[1].stats.communities);
+  EXPECT_LT(report.epochs[1].stats.communities, report.epochs[2].stats.communities);
+
+  run.loader.schedule.epochs = 2;
+  report = run_training(dataset, *backend, run);
+  EXPECT_EQ(report.options.loader.schedule.epochs, 2);
+  run.loader.set_mix({1, 1});
+  json = to_json(run_training(dataset, *backend, run), dataset, "cpu");
+  EXPECT_EQ(json["options"]["mix"], 1);
+  EXPECT_FALSE(json["options"].contains("schedule_epochs"));
+}
+
 TEST(Run, RefusesWhatCannotBeTrained) {
   const auto backend = make_cpu_backend();
   const auto refuses = [&](auto spoil_data, auto spoil_options) {
@@ -129,6 +154,7 @@ TEST(Run, RefusesWhatCannotBeTrained) {
   refuses(keep_data, [](RunOptions& o) { o.model.num_layers = 3; });
   refuses(keep_data, [](RunOptions& o) { o.loader.plan.mix = 1.5; });
   refuses(keep_data, [](RunOptions& o) { o.loader.sampler.p_intra = 0.4; });
+  refuses(keep_data, [](RunOptions& o) { o.loader.set_mix({0, 1.5}); });
   refuses(keep_data, [](RunOptions& o) { o.trainer.adam.lr = 0; });
   refuses(keep_data, [](RunOptions& o) { o.trainer.metric = Metric::roc_auc; });
   refuses(keep_data, [](RunOptions& o) { o.model.heads = 4; });

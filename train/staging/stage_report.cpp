@@ -66,9 +66,10 @@ Json options_json(const StageEvalOptions& options) {
   run.loader = options.loader;
   const Json all = to_json(run);
   Json json;
-  for (const char* key : {"fanout", "batch_size", "mix", "group", "mixing", "p_intra", "no_intra", "unbiased",
-                          "level", "bias_level", "batch_order", "sampler", "dependency"}) {
-    json[key] = all[key];
+  for (const char* key :
+       {"fanout", "batch_size", "mix", "group", "mixing", "p_intra", "no_intra", "unbiased", "level",
+        "bias_level", "batch_order", "sampler", "dependency", "schedule", "schedule_epochs"}) {
+    if (all.contains(key)) json[key] = all[key];
   }
   const StagingOptions& staging = options.staging;
   json["seed"] = options.loader.seed;
