@@ -23,12 +23,12 @@ namespace kith {
 struct LoaderOptions {
   PlanOptions plan;
   SamplerOptions sampler;
-  std::int32_t level = 0;              ///< community level of the plan, 0 = finest
-  std::int32_t bias_level = -1;        ///< community level that p_intra speaks of; -1 = the plan's
-  std::int32_t dependency = 1;         ///< consecutive batches that draw alike, > 0; all ranks count them alike
-  std::optional<double> last_mix;      ///< at the end of the schedule; not with `group` or `cluster`
-  std::optional<double> last_p_intra;  ///< the same
-  KnobSchedule schedule = {};          ///< how the knobs with a last value get there
+  std::int32_t level = 0;        ///< community level of the plan, 0 = finest
+  std::int32_t bias_level = -1;  ///< community level that p_intra speaks of; -1 = the plan's
+  std::int32_t dependency = 1;   ///< consecutive batches that draw alike, > 0; all ranks count them alike
+  std::optional<double> last_mix = {};      ///< at the end of the schedule; not with `group` or `cluster`
+  std::optional<double> last_p_intra = {};  ///< the same
+  KnobSchedule schedule = {};               ///< how the knobs with a last value get there
   bool is_group_auto = false;  ///< sizes a super-community so that its feature rows fill the last-level cache
   bool has_features = true;    ///< BatchStream gathers the feature rows of a batch
   std::int32_t prefetch_depth = 2;  ///< batches made ahead, >= 0

@@ -35,6 +35,7 @@ Json to_json(const EpochReport& epoch) {
           {"valid_accuracy", std::move(valid)},
           {"seconds",
            {{"total", epoch.seconds.total},
+            {"cpu", epoch.seconds.cpu},
             {"sample", epoch.seconds.sample},
             {"stage", epoch.seconds.stage},
             {"compute", epoch.seconds.compute},

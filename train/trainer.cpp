@@ -109,9 +109,14 @@ EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
 
 bool Trainer::advance(const Loader& loader, EpochProgress& epoch,
                       const std::function<bool(std::size_t, std::size_t)>& on_batch) {
-  const Stopwatch watch;
   EpochReport& report = epoch.report;
-  const double seconds_before = report.seconds.total;
+  const EpochSeconds before = report.seconds;
+  const Stopwatch watch;
+  const CpuStopwatch cpu_watch;
+  const auto tick = [&] {
+    report.seconds.total = before.total + watch.seconds();
+    report.seconds.cpu = before.cpu + cpu_watch.seconds();
+  };
   const Plan plan = loader.plan(report.epoch);
   KITH_CHECK(epoch.next_batch <= plan.size(), InvalidArgument, "train: epoch ", report.epoch, " has ",
              plan.size(), " batches, it cannot go on at batch ", epoch.next_batch);
@@ -132,18 +137,18 @@ bool Trainer::advance(const Loader& loader, EpochProgress& epoch,
     const Stopwatch stall_watch;
     std::optional<StagedBatch> staged = batches.next();
     report.seconds.stall += stall_watch.seconds();
-    report.seconds.total = seconds_before + watch.seconds();
+    tick();
     if (!staged) break;
     if (report.has_locality) meter.add(std::span<const NodeId>(staged->input_nodes), staged->stats);
     train_on(*staged, epoch);
     // On the CPU the loss is at hand.
     if (backend.name() == "cpu") check_loss(loader, epoch);
-    report.seconds.total = seconds_before + watch.seconds();
+    tick();
     if (on_batch && !on_batch(epoch.next_batch, plan.size())) return false;
   }
   const LossResult sum = check_loss(loader, epoch);
   report.train_loss = sum.counted == 0 ? 0 : sum.loss / static_cast<double>(sum.counted);
-  report.seconds.total = seconds_before + watch.seconds();
+  tick();
   return true;
 }
 

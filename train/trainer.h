@@ -20,10 +20,11 @@
 
 namespace kith {
 
-/// Wall-clock seconds of one epoch. sample and stage are spent on prefetch threads and overlap with compute;
-/// stall is what the training thread waited for them. total leaves out evaluate.
+/// Wall-clock seconds of one epoch, but cpu: that is processor time of all threads of the process, in the same
+/// part as total, which leaves out evaluate. sample and stage are spent on prefetch threads and overlap with
+/// compute; stall is what the training thread waited for them.
 struct EpochSeconds {
-  double total = 0, sample = 0, stage = 0, compute = 0, evaluate = 0, stall = 0;
+  double total = 0, cpu = 0, sample = 0, stage = 0, compute = 0, evaluate = 0, stall = 0;
 };
 
 /// What one epoch did.

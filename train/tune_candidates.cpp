@@ -25,11 +25,11 @@ constexpr Knobs kCandidates[] = {
 };
 
 LoaderOptions with(LoaderOptions options, const Knobs& knobs) {
-  options.plan.mix = knobs.mix;
+  options.set_mix({knobs.mix, knobs.mix});
   options.plan.group = 0;
   options.plan.mixing = Mixing::communities;
   options.is_group_auto = false;
-  options.sampler.p_intra = knobs.p_intra;
+  options.set_p_intra({knobs.p_intra, knobs.p_intra});
   options.sampler.is_unbiased = knobs.is_unbiased;
   options.level = options.bias_level = knobs.level;
   return options;
@@ -42,7 +42,7 @@ LoaderOptions random_batches(LoaderOptions options) {
 }
 
 bool are_random(const LoaderOptions& options) {
-  return options.plan.mix == 1 && options.plan.group == 0 && !options.is_group_auto &&
+  return !options.has_schedule() && options.plan.mix == 1 && options.plan.group == 0 && !options.is_group_auto &&
          options.sampler.p_intra == 0.5 && options.sampler.kind != SamplerKind::cluster;
 }
 

@@ -108,6 +108,7 @@ TEST(Run, CountsEveryRootOnce) {
   EXPECT_EQ(epoch.stats.batches, 7);
   EXPECT_GT(epoch.stats.label_entropy_bits / 7, 0.5);
   EXPECT_LE(epoch.stats.label_entropy_bits / 7, 2);
+  EXPECT_GT(epoch.seconds.cpu, 0);
 }
 
 TEST(Run, AScheduleLastsForAllEpochsUnlessItSaysOtherwise) {

@@ -15,7 +15,7 @@
 namespace kith {
 
 // In the namespace of the types, where the JSON library looks for them.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochSeconds, total, sample, stage, compute, evaluate, stall)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochSeconds, total, cpu, sample, stage, compute, evaluate, stall)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BatchStats, batches, roots, input_nodes, reused_input_nodes, pages, edges,
                                    intra_edges, communities, label_entropy_bits)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageTraffic, rows, hits, host_bytes, disk_bytes)
