@@ -1,147 +1,113 @@
 #include "train/sweep.h"
 
+#include <oneapi/tbb/info.h>
+
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include <cstring>
+#include <optional>
+#include <utility>
 
 #include "graph/errors.h"
-#include "train/report.h"
-#include "train/run_request.h"
-#include "train/sweep_plot.h"
+#include "train/child_processes.h"
+#include "train/sweep_folder.h"
 
 namespace kith {
 namespace {
 
-using Json = nlohmann::ordered_json;
-namespace fs = std::filesystem;
+constexpr int kEnvironmentCode = 3;  ///< that the command returns for EnvironmentError
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+int threads_of_a_run(const SweepOptions& options) {
+  const int all = options.num_threads > 0 ? options.num_threads : tbb::info::default_concurrency();
+  return std::max(1, all / options.num_jobs);
 }
 
-RunOptions cell_options(const SweepOptions& sweep, double mix, double p_intra, std::int32_t seed_index) {
-  RunOptions options = sweep.run;
-  options.loader.plan.mix = mix;
-  options.loader.sampler.p_intra = p_intra;
-  options.seed = sweep.run.seed + static_cast<std::uint64_t>(seed_index);
-  return options;
-}
+/// The state of one call of run_sweep().
+class Sweep {
+ public:
+  Sweep(const SweepOptions& options, const std::function<void(const SweepRow&, const SweepProgress&)>& on_row)
+      : options_(options),
+        on_row_(on_row),
+        runs_(runs_of(options.grid)),
+        rows_(runs_.size()),
+        folder_(options.folder, options.shared, runs_) {}
 
-SweepCell summarize(const RunOptions& options, const Json& report) {
-  SweepCell cell{.mix = options.loader.plan.mix,
-                 .p_intra = options.loader.sampler.p_intra,
-                 .seed = options.seed,
-                 .best_epoch = report.at("best_epoch"),
-                 .num_epochs = static_cast<std::int32_t>(report.at("epochs").size()),
-                 .best_valid_accuracy = report.at("best_valid_accuracy"),
-                 .test_accuracy = report.at("test_accuracy"),
-                 .seconds_to_best = report.at("seconds_to_best")};
-  std::vector<double> seconds;
-  for (const Json& epoch : report.at("epochs")) {
-    seconds.push_back(epoch.at("seconds").at("total"));
-    const double share = 1.0 / static_cast<double>(cell.num_epochs);
-    cell.input_nodes_per_batch += share * epoch.at("input_nodes_per_batch").get<double>();
-    cell.edges_per_batch += share * epoch.at("edges_per_batch").get<double>();
-    cell.communities_per_batch += share * epoch.at("communities_per_batch").get<double>();
-    cell.label_entropy_bits += share * epoch.at("label_entropy_bits").get<double>();
+  SweepResult run() {
+    std::vector<std::size_t> pending;
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      rows_[i] = folder_.read(runs_[i]);
+      rows_[i] ? tell(i, true) : pending.push_back(i);
+    }
+    folder_.write_results(finished());
+    auto next = pending.begin();
+    while (next != pending.end() || children_.num_running() > 0) {
+      while (next != pending.end() && children_.num_running() < static_cast<std::size_t>(options_.num_jobs)) {
+        start(*next++);
+      }
+      const std::optional<ChildExit> ended = children_.wait();
+      if (!ended) break;
+      take(*ended);
+    }
+    return {.rows = finished(), .failures = std::move(failures_), .signal = children_.interrupted_by()};
   }
-  cell.seconds_per_epoch = median(std::move(seconds));
-  return cell;
-}
 
-/// The stored cell, or null if it is not there (or was cut off while being written).
-Json read_cell(const fs::path& path, const Json& request) {
-  std::ifstream in(path);
-  if (!in) return nullptr;
-  Json stored = Json::parse(in, nullptr, /*allow_exceptions=*/false);
-  if (stored.is_discarded() || !stored.contains("request") || !stored.contains("report")) return nullptr;
-  KITH_CHECK(stored["request"] == request, InvalidArgument, "sweep: ", path.string(),
-             " was made with other options or another dataset; choose a new folder");
-  return stored["report"];
-}
+ private:
+  void start(std::size_t i) {
+    const SweepRun& run = runs_[i];
+    std::vector<std::string> arguments = {"kith", "train", run.file};
+    for (const auto& more : {options_.arguments, run.arguments()}) {
+      arguments.insert(arguments.end(), more.begin(), more.end());
+    }
+    arguments.push_back(concat("--threads=", threads_of_a_run(options_)));
+    arguments.push_back("--json=" + folder_.report_path(run));
+    children_.start(i, options_.program, arguments, folder_.log_path(run));
+  }
 
-void write_results(const fs::path& folder, const std::vector<SweepCell>& cells) {
-  Json rows = Json::array();
-  for (const SweepCell& cell : cells) {
-    rows.push_back({{"mix", cell.mix},
-                    {"p_intra", cell.p_intra},
-                    {"seed", cell.seed},
-                    {"best_epoch", cell.best_epoch},
-                    {"epochs", cell.num_epochs},
-                    {"best_valid_accuracy", cell.best_valid_accuracy},
-                    {"test_accuracy", cell.test_accuracy},
-                    {"seconds_per_epoch", cell.seconds_per_epoch},
-                    {"seconds_to_best", cell.seconds_to_best},
-                    {"input_nodes_per_batch", cell.input_nodes_per_batch},
-                    {"edges_per_batch", cell.edges_per_batch},
-                    {"communities_per_batch", cell.communities_per_batch},
-                    {"label_entropy_bits", cell.label_entropy_bits}});
+  void take(const ChildExit& ended) {
+    const SweepRun& run = runs_[ended.id];
+    if (ended.code == 0 && ended.signal == 0) rows_[ended.id] = folder_.read(run);
+    if (rows_[ended.id]) {
+      folder_.remove_log(run);
+      tell(ended.id, false);
+      folder_.write_results(finished());
+      return;
+    }
+    const std::string how = ended.signal != 0
+                                ? concat("ended by signal ", ended.signal, " (", strsignal(ended.signal), ")")
+                                : concat("exit code ", ended.code);
+    failures_.push_back({.text = concat(run.name(), ": ", how, ": ", folder_.last_words(run)),
+                         .is_of_environment = ended.signal != 0 || ended.code == kEnvironmentCode});
   }
-  write_text((folder / "results.json").string(), rows.dump(1) + "\n");
-  write_text((folder / "results.csv").string(), to_csv(cells));
-  write_text((folder / "results.svg").string(), plot_sweep(cells));
-}
 
-void check_options(const SweepOptions& options) {
-  KITH_CHECK(options.num_seeds > 0, InvalidArgument, "sweep: seeds must be > 0, got ", options.num_seeds);
-  KITH_CHECK(!options.mix.empty() && !options.p_intra.empty(), InvalidArgument,
-             "sweep: at least one mix and one p-intra are needed");
-  for (const double mix : options.mix) {
-    KITH_CHECK(mix >= 0 && mix <= 1, InvalidArgument, "sweep: mix must be in [0, 1], got ", mix);
+  void tell(std::size_t i, bool was_done) {
+    ++num_done_;
+    if (on_row_) on_row_(*rows_[i], {.num_done = num_done_, .num_runs = runs_.size(), .was_done = was_done});
   }
-  for (const double p : options.p_intra) {
-    KITH_CHECK(p >= 0.5 && p <= 1, InvalidArgument, "sweep: p-intra must be in [0.5, 1], got ", p);
+
+  std::vector<SweepRow> finished() const {
+    std::vector<SweepRow> rows;
+    for (const std::optional<SweepRow>& row : rows_) {
+      if (row) rows.push_back(*row);
+    }
+    return rows;
   }
-}
+
+  const SweepOptions& options_;
+  const std::function<void(const SweepRow&, const SweepProgress&)>& on_row_;
+  std::vector<SweepRun> runs_;
+  std::vector<std::optional<SweepRow>> rows_;  ///< of each run, once it is finished
+  std::vector<SweepFailure> failures_;
+  std::size_t num_done_ = 0;
+  SweepFolder folder_;
+  ChildProcesses children_;  ///< before the folder is let go, all of them have ended
+};
 
 }  // namespace
 
-std::string to_csv(const std::vector<SweepCell>& cells) {
-  std::ostringstream out;
-  out << "mix,p_intra,seed,best_epoch,epochs,best_valid_accuracy,test_accuracy,seconds_per_epoch,seconds_to_"
-         "best,"
-         "input_nodes_per_batch,edges_per_batch,communities_per_batch,label_entropy_bits\n";
-  for (const SweepCell& cell : cells) {
-    out << cell.mix << ',' << cell.p_intra << ',' << cell.seed << ',' << cell.best_epoch << ','
-        << cell.num_epochs << ',' << cell.best_valid_accuracy << ',' << cell.test_accuracy << ','
-        << cell.seconds_per_epoch << ',' << cell.seconds_to_best << ',' << cell.input_nodes_per_batch << ','
-        << cell.edges_per_batch << ',' << cell.communities_per_batch << ',' << cell.label_entropy_bits << '\n';
-  }
-  return out.str();
-}
-
-std::vector<SweepCell> run_sweep(const Dataset& dataset, Backend& backend, const SweepOptions& options,
-                                 const std::function<void(const SweepCell&, bool)>& on_cell) {
-  check_options(options);
-  const fs::path folder = options.folder;
-  std::error_code error;
-  fs::create_directories(folder / "cells", error);
-  KITH_CHECK(!error, IoError, options.folder, ": cannot be made: ", error.message());
-  std::vector<SweepCell> cells;
-  for (std::int32_t seed = 0; seed < options.num_seeds; ++seed) {
-    for (const double p_intra : options.p_intra) {
-      for (const double mix : options.mix) {
-        const RunOptions run = cell_options(options, mix, p_intra, seed);
-        const fs::path path = folder / "cells" / concat("mix", mix, "_p", p_intra, "_seed", run.seed, ".json");
-        const Json request = request_of(run, dataset);
-        Json report = read_cell(path, request);
-        const bool was_done = !report.is_null();
-        if (!was_done) {
-          report = to_json(run_training(dataset, backend, run), dataset, backend.name());
-          write_text(path.string(), Json{{"request", request}, {"report", report}}.dump(1) + "\n");
-        }
-        cells.push_back(summarize(run, report));
-        if (on_cell) on_cell(cells.back(), was_done);
-      }
-    }
-  }
-  write_results(folder, cells);
-  return cells;
+SweepResult run_sweep(const SweepOptions& options,
+                      const std::function<void(const SweepRow&, const SweepProgress&)>& on_row) {
+  KITH_CHECK(options.num_jobs > 0, InvalidArgument, "sweep: --jobs: expected 1 or more, got ",
+             options.num_jobs);
+  return Sweep(options, on_row).run();
 }
 
 }  // namespace kith

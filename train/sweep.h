@@ -1,50 +1,54 @@
-// A grid of training runs over the two knobs and seeds, resumable: a finished cell is not run again.
+// A grid of training runs, each in a process of its own, resumable: a finished run is not run again.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "graph/dataset.h"
-#include "kernels/backend.h"
-#include "train/run.h"
+#include "train/sweep_grid.h"
+#include "train/sweep_table.h"
 
 namespace kith {
 
-/// The grid. Cells are run seed by seed, so that an interrupted sweep has whole pictures early.
+/// A sweep. Runs are started seed by seed, so that an interrupted one has whole pictures early.
 struct SweepOptions {
-  RunOptions run;  ///< everything but the knobs and the seed
-  std::vector<double> mix = {0, 0.125, 0.25, 0.5, 1};
-  std::vector<double> p_intra = {0.5, 0.7, 0.9, 1};
-  std::int32_t num_seeds = 3;  ///< seeds run.seed, run.seed + 1, ...
-  std::string folder;          ///< made if missing
+  SweepGrid grid;
+  std::vector<std::string> arguments;  ///< of `kith train`, the same for all runs
+  nlohmann::ordered_json shared;       ///< what they mean: runs of other options do not belong into the folder
+  int num_jobs = 1;                    ///< runs at the same time
+  int num_threads = 0;                 ///< of all of them together, 0 = as many as there are cores
+  std::string folder;                  ///< made if missing
+  std::string program = "/proc/self/exe";  ///< the kith command
 };
 
-/// What one finished cell says.
-struct SweepCell {
-  double mix = 0;
-  double p_intra = 0;
-  std::uint64_t seed = 0;
-  std::int32_t best_epoch = 0;
-  std::int32_t num_epochs = 0;
-  double best_valid_accuracy = 0;
-  double test_accuracy = 0;
-  double seconds_per_epoch = 0;  ///< median over the epochs, evaluation left out
-  double seconds_to_best = 0;
-  double input_nodes_per_batch = 0;
-  double edges_per_batch = 0;
-  double communities_per_batch = 0;
-  double label_entropy_bits = 0;
+/// How far a sweep is.
+struct SweepProgress {
+  std::size_t num_done = 0;
+  std::size_t num_runs = 0;
+  bool was_done = false;  ///< the run had been finished before
 };
 
-/// Runs the cells that are not in folder/cells yet, then writes folder/results.csv, results.json and
-/// results.svg. on_cell is told each cell, and whether it had been finished before. Throws InvalidArgument if
-/// the folder holds cells of other options or another dataset, or a knob is out of range.
-std::vector<SweepCell> run_sweep(const Dataset& dataset, Backend& backend, const SweepOptions& options,
-                                 const std::function<void(const SweepCell&, bool was_done)>& on_cell = {});
+/// A run that failed.
+struct SweepFailure {
+  std::string text;                ///< one line: which run, how it ended, what it said last
+  bool is_of_environment = false;  ///< it ended by a signal or for lack of something (exit code 3)
+};
 
-/// One line a cell, with a header line.
-std::string to_csv(const std::vector<SweepCell>& cells);
+/// What a sweep leaves besides its files.
+struct SweepResult {
+  std::vector<SweepRow> rows;  ///< of the finished runs, in the order of the grid
+  std::vector<SweepFailure> failures;
+  int signal = 0;  ///< SIGINT or SIGTERM, if one of them ended the sweep
+};
+
+/// Runs what has no report in folder/runs yet; results.csv and results.svg are written anew after every run.
+/// A run that fails, or ends by a signal, does not stop the others, leaves its output in folder/runs, and is
+/// run again by the next sweep. SIGINT and SIGTERM end the runs. on_row is told every finished run. Throws
+/// InvalidArgument if the folder holds runs of other options or of another dataset of the same name, a value is
+/// out of range, or another sweep is at work in the folder; IoError for a dataset that cannot be read.
+SweepResult run_sweep(const SweepOptions& options,
+                      const std::function<void(const SweepRow&, const SweepProgress&)>& on_row = {});
 
 }  // namespace kith

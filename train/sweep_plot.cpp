@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <string_view>
+#include <utility>
 
 #include "graph/errors.h"
 #include "train/svg.h"
@@ -11,80 +11,126 @@
 namespace kith {
 namespace {
 
-constexpr double kWidth = 720, kHeight = 460;
-constexpr double kLeft = 70, kRight = 150, kTop = 40, kBottom = 60;
+constexpr double kWidth = 760, kHeight = 460;  ///< of a panel
+constexpr double kLeft = 70, kRight = 190, kTop = 56, kBottom = 60;
 
 using svg::Axis, svg::fixed, svg::kColors, svg::line, svg::make_axis, svg::text;
 
-/// One (p_intra, mix), over its seeds.
-struct Point {
-  double mix = 0, seconds = 0, accuracy = 0, deviation = 0;
+/// A list by name, in the order in which the names first came.
+template <typename T>
+class Groups {
+ public:
+  T& operator[](const std::string& name) {
+    const auto found = std::ranges::find(all_, name, &std::pair<std::string, T>::first);
+    return found != all_.end() ? found->second : all_.emplace_back(name, T()).second;
+  }
+  auto begin() const { return all_.begin(); }
+  auto end() const { return all_.end(); }
+  bool empty() const { return all_.empty(); }
+
+ private:
+  std::vector<std::pair<std::string, T>> all_;
 };
 
-Point average(const std::vector<const SweepCell*>& cells) {
-  Point point{.mix = cells.front()->mix};
-  const auto n = static_cast<double>(cells.size());
-  for (const SweepCell* cell : cells) {
-    point.seconds += cell->seconds_per_epoch / n;
-    point.accuracy += 100 * cell->test_accuracy / n;
+/// The seeds of one point, by series and label.
+using Points = Groups<std::vector<const SweepRow*>>;
+using Panel = Groups<Points>;
+
+/// One point, over its seeds.
+struct Point {
+  std::string label;
+  double seconds = 0, accuracy = 0, deviation = 0;
+};
+
+struct Series {
+  std::string name;
+  std::vector<Point> points;
+};
+
+std::string series_of(const SweepRun& run) {
+  if (run.sampler == "dependency") return concat("dependency ", run.dependency);
+  if (run.sampler != "comm-rand" && run.sampler != "cluster") return run.sampler;
+  std::string name = run.sampler == "cluster" ? "cluster" : "p_intra " + run.p_intra.name();
+  if (run.level != 0) name += concat(", level ", run.level);
+  return run.is_unbiased ? name + ", unbiased" : name;
+}
+
+Point average(const std::string& label, const std::vector<const SweepRow*>& rows) {
+  Point point{.label = label};
+  const auto n = static_cast<double>(rows.size());
+  for (const SweepRow* row : rows) {
+    point.seconds += row->seconds_per_epoch / n;
+    point.accuracy += 100 * row->test / n;
   }
   double squares = 0;
-  for (const SweepCell* cell : cells) squares += std::pow(100 * cell->test_accuracy - point.accuracy, 2);
-  if (cells.size() > 1) point.deviation = std::sqrt(squares / (n - 1));
+  for (const SweepRow* row : rows) squares += std::pow(100 * row->test - point.accuracy, 2);
+  if (rows.size() > 1) point.deviation = std::sqrt(squares / (n - 1));
   return point;
 }
 
-std::string draw_axes(const Axis& x, const Axis& y) {
+std::string draw_axes(const Axis& x, const Axis& y, const std::string& title) {
   const int digits = x.high - x.low < 0.1 ? 4 : x.high - x.low < 5 ? 2 : 1;
   return svg::grid(x, y, digits, 2) +
-         text((x.from + x.to) / 2, kHeight - 16, "middle", "training seconds per epoch (median)") +
-         text(kLeft - 55, kTop - 16, "start", "test accuracy, % (points labelled with mix)");
+         text((x.from + x.to) / 2, y.from + 44, "middle", "training seconds per epoch (median)") +
+         text(kLeft - 55, y.to - 34, "start", title) +
+         text(kLeft - 55, y.to - 16, "start", "test accuracy, % (points labelled with mix)");
 }
 
-std::string draw_series(const std::vector<Point>& points, const Axis& x, const Axis& y,
-                        std::string_view color) {
+std::string draw_series(const Series& series, const Axis& x, const Axis& y, std::string_view color) {
   std::string path;
   std::string marks;
-  for (const Point& p : points) {
+  for (const Point& p : series.points) {
     path += concat(path.empty() ? "M" : " L", fixed(x(p.seconds), 1), " ", fixed(y(p.accuracy), 1));
     marks += line(x(p.seconds), y(p.accuracy - p.deviation), x(p.seconds), y(p.accuracy + p.deviation), color);
     marks += svg::circle(x(p.seconds), y(p.accuracy), color);
-    marks += text(x(p.seconds) + 6, y(p.accuracy) - 6, "start", concat(p.mix));
+    marks += text(x(p.seconds) + 6, y(p.accuracy) - 6, "start", p.label);
   }
   return concat("<path d=\"", path, "\" fill=\"none\" stroke=\"", color, "\" stroke-width=\"1.5\"/>\n", marks);
 }
 
-}  // namespace
-
-std::string plot_sweep(const std::vector<SweepCell>& cells) {
-  std::map<double, std::map<double, std::vector<const SweepCell*>>> grid;  // p_intra, mix
-  for (const SweepCell& cell : cells) grid[cell.p_intra][cell.mix].push_back(&cell);
-  std::map<double, std::vector<Point>> series;
+/// top: of the panel in the picture.
+std::string draw_panel(const std::string& title, const Panel& panel, double top) {
+  std::vector<Series> all;
   double low_x = HUGE_VAL, high_x = -HUGE_VAL, low_y = HUGE_VAL, high_y = -HUGE_VAL;
-  for (const auto& [p_intra, by_mix] : grid) {
-    for (const auto& [mix, same] : by_mix) {
-      const Point point = average(same);
-      series[p_intra].push_back(point);
+  for (const auto& [name, points] : panel) {
+    Series& series = all.emplace_back(Series{.name = name, .points = {}});
+    for (const auto& [label, rows] : points) {
+      const Point& point = series.points.emplace_back(average(label, rows));
       low_x = std::min(low_x, point.seconds), high_x = std::max(high_x, point.seconds);
       low_y = std::min(low_y, point.accuracy - point.deviation);
       high_y = std::max(high_y, point.accuracy + point.deviation);
     }
   }
-  std::string out;
-  if (!series.empty()) {
-    const Axis x = make_axis(low_x, high_x, kLeft, kWidth - kRight);
-    const Axis y = make_axis(low_y, high_y, kHeight - kBottom, kTop);
-    out += draw_axes(x, y);
-    std::size_t i = 0;
-    for (const auto& [p_intra, points] : series) {
-      const std::string_view color = kColors[i % kColors.size()];
-      out += draw_series(points, x, y, color);
-      const double legend_y = kTop + 10 + 20 * static_cast<double>(i++);
-      out += line(kWidth - kRight + 20, legend_y - 4, kWidth - kRight + 44, legend_y - 4, color);
-      out += text(kWidth - kRight + 50, legend_y, "start", concat("p_intra ", p_intra));
-    }
+  const Axis x = make_axis(low_x, high_x, kLeft, kWidth - kRight);
+  const Axis y = make_axis(low_y, high_y, top + kHeight - kBottom, top + kTop);
+  std::string out = draw_axes(x, y, title);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string_view color = kColors[i % kColors.size()];
+    out += draw_series(all[i], x, y, color);
+    const double legend_y = top + kTop + 10 + 20 * static_cast<double>(i);
+    out += line(kWidth - kRight + 20, legend_y - 4, kWidth - kRight + 44, legend_y - 4, color);
+    out += text(kWidth - kRight + 50, legend_y, "start", all[i].name);
   }
-  return svg::document(kWidth, kHeight, out);
+  return out;
+}
+
+}  // namespace
+
+std::string plot_sweep(const std::vector<SweepRow>& rows) {
+  Groups<Panel> panels;
+  for (const SweepRow& row : rows) {
+    if (!std::isfinite(row.test)) continue;
+    const bool is_labelled = row.run.sampler == "comm-rand" || row.run.sampler == "cluster";
+    panels[row.run.graph + ", " + row.run.model][series_of(row.run)][is_labelled ? row.run.mix.name() : ""]
+        .push_back(&row);
+  }
+  std::string out;
+  double top = 0;
+  for (const auto& [title, panel] : panels) {
+    out += draw_panel(title, panel, top);
+    top += kHeight;
+  }
+  return svg::document(kWidth, std::max(top, kHeight), out);
 }
 
 }  // namespace kith

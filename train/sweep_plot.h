@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "train/sweep.h"
+#include "train/sweep_table.h"
 
 namespace kith {
 
-/// An SVG: test accuracy (mean over seeds, bars of one standard deviation) against seconds per epoch, one line
-/// per p_intra, its points labelled with mix.
-std::string plot_sweep(const std::vector<SweepCell>& cells);
+/// Test accuracy against seconds per epoch as an SVG, a panel for each graph and model: one line for each
+/// p_intra (level, and unbiased) of comm-rand through its values of mix, and a point for every other sampler;
+/// averages over seeds with one standard deviation. No panel for no rows.
+std::string plot_sweep(const std::vector<SweepRow>& rows);
 
 }  // namespace kith
