@@ -107,6 +107,7 @@ TEST_P(DeviceTraining, ARunEndsWhereTheCpusEnds) {
   options.loader.plan.batch_size = 64;
   options.loader.sampler.fanouts = {4, 3};
   options.trainer.adam.average_decay = kind() == ModelKind::gcn ? 0.9 : 0;
+  options.loader.set_p_intra({1, 0.6});  // so that each epoch has its own
   options.epochs = 2;
   options.patience = 0;
   const RunReport expected = run_training(dataset, *cpu_, options);
