@@ -42,8 +42,9 @@ LoaderOptions random_batches(LoaderOptions options) {
 }
 
 bool are_random(const LoaderOptions& options) {
-  return !options.has_schedule() && options.plan.mix == 1 && options.plan.group == 0 && !options.is_group_auto &&
-         options.sampler.p_intra == 0.5 && options.sampler.kind != SamplerKind::cluster;
+  return !options.has_schedule() && options.plan.mix == 1 && options.plan.group == 0 &&
+         !options.is_group_auto && options.sampler.p_intra == 0.5 &&
+         options.sampler.kind != SamplerKind::cluster;
 }
 
 std::vector<LoaderOptions> tune_candidates(const Dataset& dataset, const LoaderOptions& options) {

@@ -45,7 +45,8 @@ TEST(SharedVariates, TheSmallestIsChosenEvenWhereItIsLarge) {
   int num_large = 0;
   std::vector<std::uint64_t> variates(neighbors.size());
   for (std::int64_t batch = 0; batch < 50'000; ++batch) {
-    shared_variates(streams_of(options, {.batch_index = batch, .p_intra = options.p_intra}, 0).shared, neighbors, variates.data());
+    shared_variates(streams_of(options, {.batch_index = batch, .p_intra = options.p_intra}, 0).shared,
+                    neighbors, variates.data());
     const auto smallest = std::min_element(variates.begin(), variates.end());
     num_large += static_cast<double>(*smallest) > 0.09 * 0x1p64 ? 1 : 0;
     const MiniBatch drawn = sampler.sample(roots, 0, batch);
