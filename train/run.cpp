@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/errors.h"
+#include "train/profile.h"
 #include "train/run_checkpoints.h"
 #include "train/stopwatch.h"
 #include "train/tune_candidates.h"
@@ -51,6 +52,7 @@ class Run {
         trainer_(model_, dataset, options_.trainer),
         epoch_(begin_epoch(0)) {
     options_.loader = loader_.options();
+    trainer_.set_profile(control.profile);
   }
 
   RunReport run() {
@@ -137,6 +139,7 @@ class Run {
   EpochReport evaluate_epoch() {
     EpochReport done = epoch_.report;
     const Stopwatch watch;
+    const ProfileSpan span(control_.profile, Activity::evaluate, done.epoch);
     const AveragedParameters averaged(trainer_);
     done.valid_accuracy = trainer_.evaluate(dataset_.splits.valid);
     done.seconds.evaluate = watch.seconds();

@@ -46,6 +46,7 @@ struct CheckpointOptions {
 /// on the caller's thread.
 struct RunControl {
   CheckpointOptions checkpoint = {};
+  Profile* profile = nullptr;                                           ///< null: none
   std::function<void(const EpochReport&)> on_epoch = {};                ///< each finished epoch
   std::function<void(std::size_t done, std::size_t of)> on_batch = {};  ///< the progress inside one
   std::function<bool()> should_stop = {};                               ///< asked after every batch

@@ -18,6 +18,7 @@
 
 #include "graph/errors.h"
 #include "train/options_cli.h"
+#include "train/profile.h"
 #include "train/report.h"
 #include "train/run.h"
 #include "train/stop_signals.h"
@@ -28,6 +29,7 @@ namespace {
 
 struct TrainFlags : TrainingFlags {
   std::string json;
+  std::string profile;
   std::string checkpoint_every;
   CheckpointOptions checkpoint;
   bool is_tuning = false;
@@ -122,7 +124,13 @@ void run(const TrainFlags& flags) {
   const StopSignals signals;
   std::optional<TuneReport> tuned;
   if (flags.is_tuning) tuned = choose_knobs(flags, dataset, *backend, options);
+  std::optional<Profile> profile;
+  if (!flags.profile.empty()) control.profile = &profile.emplace();
   const RunReport report = run_training(dataset, *backend, options, control);
+  if (profile) {
+    write_text(flags.profile, profile->trace().dump() + "\n");
+    std::fputs(describe(*profile, report).c_str(), stderr);
+  }
   if (report.was_stopped) throw_stopped(report, StopSignals::received());
   if (!flags.json.empty()) {
     nlohmann::ordered_json json = to_json(report, dataset, backend->name());
@@ -164,6 +172,9 @@ void add_train_command(CLI::App& app) {
       ->add_flag("--resume", checkpoint.is_resuming,
                  "Go on from the newest checkpoint, to the result of a run that was never stopped")
       ->group(checkpoints);
+  command->add_option(
+      "--profile", flags->profile,
+      "Write where the time went here, for chrome://tracing or Perfetto, and say what to change");
   command->add_option("--json", flags->json, "Write the report here; '-' = stdout");
   command->footer(
       "Example: COMM-RAND batches of 16 communities, then plain random ones\n"

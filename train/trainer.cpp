@@ -9,6 +9,7 @@
 
 #include "graph/errors.h"
 #include "sampler/locality_meter.h"
+#include "train/profile.h"
 #include "train/stopwatch.h"
 
 namespace kith {
@@ -110,19 +111,19 @@ EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
 bool Trainer::advance(const Loader& loader, EpochProgress& epoch,
                       const std::function<bool(std::size_t, std::size_t)>& on_batch) {
   EpochReport& report = epoch.report;
-  const EpochSeconds before = report.seconds;
+  const EpochSeconds earlier = report.seconds;
   const Stopwatch watch;
   const CpuStopwatch cpu_watch;
   const auto tick = [&] {
-    report.seconds.total = before.total + watch.seconds();
-    report.seconds.cpu = before.cpu + cpu_watch.seconds();
+    report.seconds.total = earlier.total + watch.seconds();
+    report.seconds.cpu = earlier.cpu + cpu_watch.seconds();
   };
   const Plan plan = loader.plan(report.epoch);
   KITH_CHECK(epoch.next_batch <= plan.size(), InvalidArgument, "train: epoch ", report.epoch, " has ",
              plan.size(), " batches, it cannot go on at batch ", epoch.next_batch);
   Backend& backend = model_.backend();
   if (epoch.loss_totals.empty()) epoch.loss_totals = backend.zero_loss();
-  Staging& staging = staging_for(loader);
+  staging_for(loader);  // not on the thread that makes batches
   report.has_locality = !samples_on_device(loader);
   LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
   if (epoch.next_batch > 0 && report.has_locality) {  // what the next batch has in common with the one before
@@ -132,10 +133,14 @@ bool Trainer::advance(const Loader& loader, EpochProgress& epoch,
   }
   Prefetcher<StagedBatch> batches(epoch.next_batch, plan.size(),
                                   static_cast<std::size_t>(loader.options().prefetch_depth),
-                                  [&](std::size_t i) { return staging.make(loader, plan, report.epoch, i); });
+                                  [&](std::size_t i) { return make_batch(loader, plan, report.epoch, i); });
   while (true) {
     const Stopwatch stall_watch;
-    std::optional<StagedBatch> staged = batches.next();
+    std::optional<StagedBatch> staged = [&] {
+      const ProfileSpan span(profile_, Activity::wait, report.epoch,
+                             static_cast<std::int64_t>(epoch.next_batch));
+      return batches.next();
+    }();
     report.seconds.stall += stall_watch.seconds();
     tick();
     if (!staged) break;
@@ -152,15 +157,42 @@ bool Trainer::advance(const Loader& loader, EpochProgress& epoch,
   return true;
 }
 
+StagedBatch Trainer::make_batch(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) {
+  Staging& staging = staging_for(loader);
+  if (profile_ == nullptr) return staging.make(loader, plan, epoch, index);
+  Profile::Span span{.activity = Activity::sample, .epoch = epoch, .batch = static_cast<std::int64_t>(index)};
+  span.begin = profile_->now();
+  StagedBatch made = staging.make(loader, plan, epoch, index);
+  const double end = profile_->now();
+  span.end =
+      std::min(end, span.begin + made.sample_seconds);  // of a batch drawn earlier, for tiers: then it is all
+  profile_->add(span);
+  span.activity = Activity::stage;
+  span.begin = span.end;
+  span.end = end;
+  profile_->add(span);
+  return made;
+}
+
 void Trainer::train_on(StagedBatch& staged, EpochProgress& epoch) {
   EpochReport& report = epoch.report;
   Backend& backend = model_.backend();
   const Stopwatch watch;
+  const auto batch = static_cast<std::int64_t>(epoch.next_batch);
   staged.batch.wait_on(backend);
-  const ForwardPass pass = model_.forward(staged.batch, ++step_);
-  model_.backward(pass, staged.batch, epoch.loss_totals);
-  if (staged.has_labels) optimizer_.step();
-  backend.end_step();
+  const ForwardPass pass = [&] {
+    const ProfileSpan span(profile_, Activity::forward, report.epoch, batch);
+    return model_.forward(staged.batch, ++step_);
+  }();
+  {
+    const ProfileSpan span(profile_, Activity::backward, report.epoch, batch);
+    model_.backward(pass, staged.batch, epoch.loss_totals);
+  }
+  {
+    const ProfileSpan span(profile_, Activity::optimize, report.epoch, batch);
+    if (staged.has_labels) optimizer_.step();
+    backend.end_step();
+  }
   report.seconds.compute += watch.seconds();
   report.seconds.sample += staged.sample_seconds;
   report.seconds.stage += staged.stage_seconds;

@@ -20,6 +20,8 @@
 
 namespace kith {
 
+class Profile;
+
 /// Wall-clock seconds of one epoch, but cpu: that is processor time of all threads of the process, in the same
 /// part as total, which leaves out evaluate. sample and stage are spent on prefetch threads and overlap with
 /// compute; stall is what the training thread waited for them.
@@ -94,6 +96,9 @@ class Trainer {
   EpochReport run_epoch(const Loader& loader, std::int32_t epoch,
                         const std::function<void(std::size_t done, std::size_t of)>& on_batch = {});
 
+  /// Where spans go from now on; null (the default): nowhere. It must outlive the trainer.
+  void set_profile(Profile* profile) { profile_ = profile; }
+
   /// The same from epoch.next_batch on. on_batch returns whether to go on; between two batches, epoch and
   /// save() are all that a later call needs to go on to the same bits. (Tiers of features start cold, which
   /// only shows in their traffic.) Returns whether the epoch is done.
@@ -122,6 +127,7 @@ class Trainer {
  private:
   bool samples_on_device(const Loader& loader) const;
   Staging& staging_for(const Loader& loader);
+  StagedBatch make_batch(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index);
   void train_on(StagedBatch& staged, EpochProgress& epoch);
 
   Model& model_;
@@ -132,6 +138,7 @@ class Trainer {
   std::unique_ptr<Staging> staging_;  ///< made when an epoch first needs it, as the other
   std::unique_ptr<Staging> device_sampled_;
   std::int64_t step_ = 0;
+  Profile* profile_ = nullptr;
 };
 
 /// While it lives, the trainer's model has the averages of its parameters, if there are any. Nothing may be
