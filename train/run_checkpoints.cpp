@@ -22,6 +22,8 @@ void RunCheckpoints::note(const std::string& text) const {
 
 std::optional<Checkpoint> RunCheckpoints::begin(const RunOptions& options, const Dataset& dataset) {
   request_ = request_of(options, dataset).dump();
+  folder_.make();
+  lock_.emplace(options_.folder);
   const std::vector<std::string> paths = folder_.list();
   KITH_CHECK(options_.is_resuming || paths.empty(), InvalidArgument, options_.folder, ": holds ", paths.size(),
              " checkpoints already; go on from them with --resume, or choose another folder");
@@ -39,7 +41,7 @@ std::optional<Checkpoint> RunCheckpoints::begin(const RunOptions& options, const
   } else if (options_.is_resuming) {
     note(concat(options_.folder, ": no checkpoint to go on from, starting anew"));
   }
-  folder_.prepare();
+  folder_.remove_leftovers();
   // They must not count as newer than what this run writes.
   for (const std::string& path : damaged) set_aside(path);
   writer_.emplace(folder_, [this](const std::string& problem) {

@@ -44,6 +44,7 @@ class RunCheckpoints {
   CheckpointOptions options_;
   std::function<void(const std::string&)> on_note_;
   CheckpointFolder folder_;
+  std::optional<FolderLock> lock_;
   std::string request_, path_read_;
   CheckpointCosts costs_before_;  ///< of the runs that this one goes on from
   double stall_seconds_ = 0;

@@ -5,11 +5,12 @@ KITH_FAULT_KILLS: kills of each kind, 5 unless set. KITH_FAULT_SEED: of the mome
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import unittest
 
-from command import TRAIN, FaultTest, seconds_of
+from command import TIMEOUT_SECONDS, TRAIN, FaultTest, seconds_of
 
 KILLS = int(os.environ.get("KITH_FAULT_KILLS", "5"))
 SEED = int(os.environ.get("KITH_FAULT_SEED", "1"))
@@ -24,18 +25,15 @@ class Kill(FaultTest):
     def kill_somewhere(self, seconds, *arguments):
         """Returns None if the command was killed, within about `seconds`, else stdout and stderr."""
         process = self.start(*arguments)
-        if self.kills < KILLS:
-            try:
-                out, error = process.communicate(timeout=self.moments.uniform(0, seconds))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                if process.returncode == -9:
-                    self.kills += 1
-                    return None
-                self.fail(f"neither killed nor done: {process.returncode}")
-        else:
+        try:
+            patience = self.moments.uniform(0, seconds) if self.kills < KILLS else TIMEOUT_SECONDS
+            out, error = process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
             out, error = process.communicate()
+            if process.returncode == -signal.SIGKILL:
+                self.kills += 1
+                return None
         self.assertEqual(process.returncode, 0, error)
         return out, error
 

@@ -114,7 +114,7 @@ def flip(path, place):
 
 
 def test_help_of_every_command_shows_an_example(kith):
-    for command in ("prepare", "generate", "info", "train", "sweep"):
+    for command in ("prepare", "generate", "info", "train", "predict", "sweep"):
         text = kith.ok(command, "--help")
         assert "Example" in text and f"kith {command}" in text
 
@@ -394,6 +394,13 @@ def test_nan_features_are_refused_before_training(kith, small):
         ["--batch-size", 0],
         ["--model", "magic"],
         ["--device", "magic"],
+        ["--resume"],
+        ["--checkpoint-every", 5],
+        ["--checkpoint", "run", "--checkpoint-every", 0],
+        ["--checkpoint", "run", "--checkpoint-every", "5m"],
+        ["--checkpoint", "run", "--checkpoint-every", "-1s"],
+        ["--checkpoint", "run", "--checkpoint-keep", 0],
+        ["--checkpoint", "small.kith.h5"],
     ],
     ids=lambda options: " ".join(map(str, options))[:40],
 )
@@ -408,6 +415,70 @@ def test_train_refuses_a_report_that_cannot_be_written(kith, small):
     assert result.returncode == BAD_INPUT
     assert "no_folder" in result.stderr.splitlines()[-1]
     assert kith.names() == [small.name]
+
+
+SHORT_RUN = ["--layers", 1, "--fanout", 2, "--hidden", 4, "--epochs", 1, "--device", "cpu"]
+
+
+def test_a_diverging_run_names_the_batch_and_some_nodes(kith, small):
+    result = kith.run("train", small.name, *SHORT_RUN, "--batch-size", 8, "--lr", 1e38)
+    assert result.returncode == BAD_INPUT
+    line = result.stderr.splitlines()[-1]
+    assert "not finite any more in epoch 0, batch " in line and "(nodes " in line
+
+
+# --- predict
+
+
+@pytest.fixture
+def trained(kith, small):
+    kith.ok("train", small.name, *SHORT_RUN, "--checkpoint", "run")
+    return small
+
+
+def test_predictions_have_a_row_for_every_node_of_the_source(kith, trained):
+    kith.ok("predict", trained.name, "--checkpoint", "run", "-o", "c.npy")
+    kith.ok("predict", trained.name, "--checkpoint", "run", "-o", "l.npy", "--logits")
+    classes, logits = np.load(kith.folder / "c.npy"), np.load(kith.folder / "l.npy")
+    assert (classes.dtype, classes.shape) == (np.int32, (600,))
+    assert (logits.dtype, logits.shape[0]) == (np.float32, 600)
+    assert np.array_equal(classes, logits.argmax(axis=1))
+    kith.ok("predict", trained.name, "--checkpoint", "run", "-o", "t.npy", "--split", "test")
+    test = np.load(kith.folder / "t.npy")
+    assert 0 < np.count_nonzero(test >= 0) < 600
+    assert np.array_equal(test[test >= 0], classes[test >= 0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--checkpoint", "none", "-o", "p.npy"],
+        ["--checkpoint", "run", "-o", "p.npy", "--split", "magic"],
+        ["--checkpoint", "run", "-o", "no_folder/p.npy"],
+        ["--checkpoint", "run", "-o", "p.npy", "--device", "magic"],
+    ],
+)
+def test_predict_refuses_what_cannot_be_done(kith, trained, options):
+    kith.fails(BAD_INPUT, "predict", trained.name, *options)
+
+
+def test_predict_refuses_a_dataset_that_does_not_fit(kith, trained):
+    kith.ok(
+        "generate",
+        "-o",
+        "g",
+        "--nodes",
+        300,
+        "--edges",
+        3000,
+        "--communities",
+        4,
+        "--features",
+        9,
+        "--classes",
+        4,
+    )
+    kith.fails(BAD_INPUT, "predict", "g", "--checkpoint", "run", "-o", "p.npy", says="features, got 9")
 
 
 def test_a_machine_without_a_gpu_says_so(kith, small):

@@ -1,7 +1,12 @@
 #include "train/checkpoint/checkpoint_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <span>
@@ -60,10 +65,14 @@ CheckpointFolder::CheckpointFolder(std::string path, std::int32_t keep) : path_(
   KITH_CHECK(keep > 0, InvalidArgument, "--checkpoint-keep: expected > 0, got ", keep);
 }
 
-void CheckpointFolder::prepare() const {
+void CheckpointFolder::make() const {
   std::error_code error;
   fs::create_directories(path_, error);
   KITH_CHECK(!error, IoError, path_, ": the folder cannot be made: ", error.message());
+}
+
+void CheckpointFolder::remove_leftovers() const {
+  std::error_code error;
   for_each_name(path_, [&](const std::string& name) {
     const bool is_temporary = name.ends_with(kTemporary) &&
                               parse_name(std::string_view(name).substr(0, name.size() - kTemporary.size()));
@@ -111,6 +120,17 @@ std::string CheckpointFolder::write(const Checkpoint& checkpoint) const {
   std::error_code ignored;  // one too many does no harm
   for (std::size_t i = static_cast<std::size_t>(keep_); i < paths.size(); ++i) fs::remove(paths[i], ignored);
   return path;
+}
+
+FolderLock::FolderLock(const std::string& folder)
+    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(descriptor_);
+  throw InvalidArgument(concat(folder, ": another run is writing its checkpoints there"));
+}
+
+FolderLock::~FolderLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 Checkpoint read_checkpoint(const std::string& path) { return decode(read_file(path), path); }

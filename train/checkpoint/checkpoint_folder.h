@@ -17,8 +17,10 @@ class CheckpointFolder {
   /// keep: checkpoints that stay, > 0. Touches nothing.
   explicit CheckpointFolder(std::string path, std::int32_t keep = 2);
 
-  /// Makes the folder if it is missing, and removes what a killed run left half-written. Throws IoError.
-  void prepare() const;
+  /// Makes the folder if it is missing. Throws IoError.
+  void make() const;
+  /// Removes what a killed run left half-written.
+  void remove_leftovers() const;
 
   /// Paths, newest first. None if there is no such folder. Throws IoError if it cannot be read.
   std::vector<std::string> list() const;
@@ -37,6 +39,19 @@ class CheckpointFolder {
  private:
   std::string path_;
   std::int32_t keep_;
+};
+
+/// Keeps other processes from writing into a folder while it lives; a killed process keeps nothing.
+class FolderLock {
+ public:
+  /// Throws InvalidArgument if another process has it. A file system without locks is taken as it is.
+  explicit FolderLock(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_;
 };
 
 /// Reads one file. Throws IoError.

@@ -58,7 +58,6 @@ void CheckpointWriter::write_one(const Checkpoint& checkpoint) {
   if (!failure.empty()) on_failure_(failure);
   const std::lock_guard lock(mutex_);
   seconds_ += watch.seconds();
-  last_failure_ = failure;
   if (!failure.empty()) return;
   ++num_written_;
   last_path_ = path;
@@ -77,11 +76,6 @@ double CheckpointWriter::seconds() {
 std::string CheckpointWriter::last_path() {
   const std::lock_guard lock(mutex_);
   return last_path_;
-}
-
-std::string CheckpointWriter::last_failure() {
-  const std::lock_guard lock(mutex_);
-  return last_failure_;
 }
 
 }  // namespace kith

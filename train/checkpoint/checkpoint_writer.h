@@ -29,9 +29,8 @@ class CheckpointWriter {
   void wait();
 
   std::int64_t num_written();
-  double seconds();            ///< spent writing
-  std::string last_path();     ///< of the latest one that was written; empty: none was
-  std::string last_failure();  ///< of the latest one, if it failed; else empty
+  double seconds();         ///< spent writing
+  std::string last_path();  ///< of the latest one that was written; empty: none was
 
  private:
   void work();
@@ -45,7 +44,7 @@ class CheckpointWriter {
   bool is_stopping_ = false;
   std::int64_t num_written_ = 0;
   double seconds_ = 0;
-  std::string last_path_, last_failure_;
+  std::string last_path_;
   std::thread thread_;
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ Checkpoint at_batch(std::int64_t batch) {
 
 class Folder : public testing::Test {
  protected:
-  Folder() { folder.prepare(); }
+  Folder() { folder.make(); }
 
   std::vector<std::string> names() const {
     std::vector<std::string> all;
@@ -79,13 +80,21 @@ TEST_F(Folder, IgnoresOtherNamesAndRemovesWhatAKilledRunLeft) {
   }
   EXPECT_TRUE(folder.list().empty());
   EXPECT_FALSE(newest());
-  folder.prepare();
+  folder.remove_leftovers();
   EXPECT_THAT(names(), ElementsAre("epoch-1.ckpt", "epoch-x-batch-1.ckpt", "notes.tmp"));
 }
 
 TEST_F(Folder, IsEmptyWhereThereIsNone) {
   EXPECT_TRUE(CheckpointFolder(temp.file("none")).list().empty());
   EXPECT_THROW(CheckpointFolder(temp.file("x"), 0), InvalidArgument);
+}
+
+TEST_F(Folder, IsForOneWriterAtATime) {
+  std::optional<FolderLock> lock(temp.path().string());
+  EXPECT_THAT(test::error_of<InvalidArgument>([&] { FolderLock(temp.path().string()); }),
+              HasSubstr("another run"));
+  lock.reset();
+  EXPECT_NO_THROW(FolderLock(temp.path().string()));
 }
 
 /// A limit on the size of files is the full disk that needs no privileges.
