@@ -1,6 +1,9 @@
 #include <pybind11/stl.h>
 
+#include <cstddef>
+#include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,6 +81,39 @@ py::dict run_epoch(Trainer& trainer, const Loader& loader, std::int32_t epoch, c
   return to_dict(report);
 }
 
+py::array array_of(const HostTensor& tensor) {
+  std::vector<float> values(tensor.bytes.size() / sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+  return to_array(std::move(values), {tensor.rows, tensor.cols});
+}
+
+HostTensor to_host_tensor(const Input<float>& values) {
+  if (values.ndim() != 2) throw py::value_error("Trainer: a moment must have two dimensions");
+  const std::span<const std::byte> bytes = std::as_bytes(span_of(values));
+  return {.name = "moment",
+          .rows = values.shape(0),
+          .cols = values.shape(1),
+          .bytes = std::vector<std::byte>(bytes.begin(), bytes.end())};
+}
+
+/// (step, optimiser steps, moments); the parameters are the model's.
+py::tuple state_of(Trainer& trainer) {
+  const TrainerState state = trainer.save();
+  py::list moments;
+  for (const HostTensor& moment : state.optimizer) moments.append(array_of(moment));
+  return py::make_tuple(state.step, state.num_optimizer_steps, moments);
+}
+
+void load_state(Trainer& trainer, std::int64_t step, std::int64_t num_optimizer_steps,
+                const std::vector<Input<float>>& moments) {
+  TrainerState state = trainer.save();  // its parameters stay
+  state.step = step;
+  state.num_optimizer_steps = num_optimizer_steps;
+  state.optimizer.clear();
+  for (const Input<float>& moment : moments) state.optimizer.push_back(to_host_tensor(moment));
+  trainer.load(state);
+}
+
 double evaluate(Trainer& trainer, const Input<NodeId>& nodes) {
   const std::span<const NodeId> ids = span_of(nodes);
   const py::gil_scoped_release release;
@@ -116,6 +152,8 @@ void bind_training(py::module_& module) {
            py::arg("metric"), py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
       .def("swap_averages", &Trainer::swap_averages)
       .def("run_epoch", &run_epoch, py::arg("loader"), py::arg("epoch"), py::arg("on_batch"))
+      .def("state", &state_of)
+      .def("load_state", &load_state, py::arg("step"), py::arg("num_optimizer_steps"), py::arg("moments"))
       .def("evaluate", &evaluate, py::arg("nodes").noconvert());
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,43 @@ class Trainer:
             yield
         finally:
             self._handle.swap_averages()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all that training has changed: parameters ("model/..."), Adam's moments, and counts.
+
+        Save it with `np.savez(path, **trainer.state_dict())` or torch.save. With it and `loader.epoch`, a new
+        trainer goes on to the same bits. Raises ValueError if a parameter is not finite.
+        """
+        step, optimizer_steps, moments = self._handle.state()
+        state: dict[str, Any] = {"step": step, "optimizer_steps": optimizer_steps}
+        state |= {f"model/{name}": value for name, value in self.model.state_dict().items()}
+        return state | {f"moment/{i}": value for i, value in enumerate(moments)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a `state_dict`, or from what np.load gives of it.
+
+        Raises ValueError, and changes nothing, if it is of a model of another shape.
+        """
+        mine = self.state_dict()
+        if set(state) != set(mine):
+            odd = sorted(set(state) ^ set(mine))[0]
+            raise ValueError(
+                f"Trainer.load_state_dict: {odd!r} is {'missing' if odd in mine else 'not expected'}"
+            )
+        for name, value in mine.items():
+            if np.shape(state[name]) != np.shape(value):
+                raise ValueError(
+                    f"Trainer.load_state_dict: {name!r} must have the shape {np.shape(value)}, "
+                    f"got {np.shape(state[name])}"
+                )
+        steps = [integer(name, np.asarray(state[name]).item(), 0) for name in ("step", "optimizer_steps")]
+        moments = [
+            np.ascontiguousarray(state[name], dtype=np.float32) for name in mine if name.startswith("moment/")
+        ]
+        self.model.load_state_dict(
+            {name.removeprefix("model/"): state[name] for name in mine if name.startswith("model/")}
+        )
+        self._handle.load_state(*steps, moments)
 
     def _run_epoch(self, loader: NeighborLoader, on_batch: Callable[[int, int], None]) -> dict[str, Any]:
         report = self._handle.run_epoch(loader._handle, loader.epoch, on_batch)

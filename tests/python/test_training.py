@@ -398,6 +398,50 @@ def test_only_true_stops(data):
     assert len(history["epoch"]) == 3
 
 
+def test_a_trainer_goes_on_from_its_state(data, tmp_path):
+    def fresh(seed):
+        loader = kith.NeighborLoader(data, [4, 4], batch_size=32, seed=1)
+        model = kith.nn.GraphSAGE(data.num_features, 8, data.num_classes, num_layers=2, seed=seed, device="cpu")
+        return loader, kith.Trainer(model, data, lr=0.02, device="cpu")
+
+    loader, trainer = fresh(1)
+    trainer.fit(loader, epochs=2, progress=False)
+    np.savez(tmp_path / "state.npz", **trainer.state_dict())
+    expected = trainer.fit(loader, epochs=2, progress=False)
+
+    loader, other = fresh(1)
+    loader.set_epoch(2)
+    other.load_state_dict(np.load(tmp_path / "state.npz"))
+    assert other.fit(loader, epochs=2, progress=False)["train_loss"] == expected["train_loss"]
+    for name, value in trainer.state_dict().items():
+        assert np.array_equal(value, other.state_dict()[name]), name
+
+
+def test_a_trainer_state_that_does_not_fit_changes_nothing(data):
+    small, large = (
+        kith.Trainer(
+            kith.nn.GCN(data.num_features, hidden, data.num_classes, num_layers=2, device="cpu"),
+            data,
+            device="cpu",
+        )
+        for hidden in (4, 8)
+    )
+    before = small.state_dict()
+    with pytest.raises(ValueError, match="must have the shape"):
+        small.load_state_dict(large.state_dict())
+    with pytest.raises(ValueError, match="'step' is missing"):
+        small.load_state_dict({name: value for name, value in before.items() if name != "step"})
+    for name, value in small.state_dict().items():
+        assert np.array_equal(value, before[name])
+
+
+def test_a_loss_that_is_not_finite_ends_training(data):
+    loader = kith.NeighborLoader(data, [4], batch_size=32)
+    model = kith.nn.GraphSAGE(data.num_features, 8, data.num_classes, num_layers=1, device="cpu")
+    with pytest.raises(ValueError, match=r"not finite any more in epoch \d+, batch \d+ \(nodes "):
+        kith.Trainer(model, data, lr=1e38, device="cpu").fit(loader, epochs=5, progress=False)
+
+
 def test_history_is_a_table(data):
     pandas = pytest.importorskip("pandas")
     loader = kith.NeighborLoader(data, [2, 2], "train")
