@@ -26,14 +26,15 @@ class FaultTest(unittest.TestCase):
     """A folder with a small graph, g.kith.h5, in which the command runs."""
 
     nodes = 1500
+    features = 16
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="kith-faults-")
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         edges = 8 * self.nodes
-        size = f"--nodes {self.nodes} --edges {edges} --communities 20 --features 16 --classes 4".split()
-        self.ok("generate", "-o", "g.kith.h5", *size)
+        size = f"--nodes {self.nodes} --edges {edges} --communities 20 --features {self.features}"
+        self.ok("generate", "-o", "g.kith.h5", "--classes", 4, *size.split())
 
     def start(self, *arguments, **options):
         environment = {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache")}

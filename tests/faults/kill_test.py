@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 from command import TIMEOUT_SECONDS, TRAIN, FaultTest, seconds_of
@@ -17,18 +18,36 @@ SEED = int(os.environ.get("KITH_FAULT_SEED", "1"))
 
 
 class Kill(FaultTest):
+    features = 2048  # files of some megabytes, so that kills fall into writes too
+
     def setUp(self):
         super().setUp()
         self.moments = random.Random(SEED)
         self.kills = 0
 
-    def kill_somewhere(self, seconds, *arguments):
-        """Returns None if the command was killed, within about `seconds`, else stdout and stderr."""
+    def wait_for_a_write(self, process, folder):
+        """Returns once a file in `folder` is there but not whole yet, which is so for a millisecond."""
+        deadline = time.monotonic() + 2
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                with os.scandir(folder) as entries:
+                    if any(entry.stat().st_size < self.whole_bytes / 2 for entry in entries):
+                        return
+            except FileNotFoundError:  # not made yet, or renamed meanwhile
+                pass
+
+    def kill_somewhere(self, seconds, *arguments, watched=None):
+        """Returns None if the command was killed, within about `seconds`, else stdout and stderr.
+
+        watched: a folder of checkpoints; every second kill waits until one is being written there.
+        """
         process = self.start(*arguments)
         try:
             patience = self.moments.uniform(0, seconds) if self.kills < KILLS else TIMEOUT_SECONDS
             out, error = process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
+            if watched is not None and self.moments.random() < 0.5:
+                self.wait_for_a_write(process, watched)
             process.kill()
             out, error = process.communicate()
             if process.returncode == -signal.SIGKILL:
@@ -42,12 +61,18 @@ class Kill(FaultTest):
         arguments += ["--json", "-", "--checkpoint"]
         seconds, reference = seconds_of(lambda: self.ok(*arguments, "reference"))
         reference, logits = self.report(reference), self.result_of("reference")
-        half_written = rounds = 0
+        self.whole_bytes = min(path.stat().st_size for path in (self.folder / "reference").iterdir())
+        half_written = torn = rounds = 0
         while self.kills < KILLS:
             folder = f"run{rounds}"
             rounds += 1
-            while (done := self.kill_somewhere(1.2 * seconds, *arguments, folder, "--resume")) is None:
-                half_written += any((self.folder / folder).glob("*.tmp"))
+            watched = self.folder / folder
+            while (
+                done := self.kill_somewhere(1.2 * seconds, *arguments, folder, "--resume", watched=watched)
+            ) is None:
+                left = [path.stat().st_size for path in watched.glob("*.tmp")]
+                half_written += len(left)
+                torn += sum(size < self.whole_bytes / 2 for size in left)
                 # No name that anybody reads is ever half-written, so nothing is ever found damaged.
                 if any((self.folder / folder).glob("*.ckpt")):
                     code, _, error = self.run_kith(
@@ -61,7 +86,8 @@ class Kill(FaultTest):
             left = sorted(path.suffix for path in (self.folder / folder).iterdir())
             self.assertEqual(left, [".ckpt", ".ckpt"])
         print(
-            f"training: {self.kills} kills, {half_written} of them left a half-written file, {rounds} runs done"
+            f"training: {self.kills} kills, {half_written} of them left a temporary file, "
+            f"{torn} of those a part of one, {rounds} runs done"
         )
 
     def test_preparing_leaves_a_whole_file_or_none(self):

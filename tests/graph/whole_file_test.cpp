@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include "graph/errors.h"
 #include "tests/support/temp_folder.h"
@@ -26,6 +28,24 @@ TEST(WholeFile, HoldsThePartsOneAfterTheOther) {
   EXPECT_EQ(test::read_bytes(path), "onetwo");
   EXPECT_EQ(read_file(path).size(), 6U);
   EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
+}
+
+TEST(WholeFile, IsOldOrNewToWhoeverReadsItMeanwhile) {
+  const test::TempFolder temp;
+  const std::string path = temp.file("a");
+  const std::string half(std::size_t{1} << 20, 'a');
+  const std::string other(std::size_t{1} << 20, 'b');
+  replace(path, half, half);
+  std::atomic<bool> is_done{false};
+  std::thread writer([&] {
+    for (int i = 0; i < 10; ++i) replace(path, i % 2 == 0 ? other : half, i % 2 == 0 ? other : half);
+    is_done = true;
+  });
+  do {
+    const std::string seen = test::read_bytes(path);
+    EXPECT_TRUE(seen == half + half || seen == other + other) << seen.size() << " bytes";
+  } while (!is_done && !testing::Test::HasFailure());
+  writer.join();
 }
 
 TEST(WholeFile, StaysAsItWasIfTheNewOneCannotTakeItsPlace) {
