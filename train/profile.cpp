@@ -16,9 +16,7 @@ constexpr std::array<std::string_view, kNumActivities> kNames = {
 constexpr double kMuchWaiting = 0.1;  // of the time of training
 
 /// Which row of the viewer. Batches are made on other threads than they are trained on.
-int row_of(Activity activity) {
-  return activity == Activity::sample ? 2 : activity == Activity::stage ? 3 : 1;
-}
+int row_of(Activity activity) { return activity == Activity::sample ? 2 : activity == Activity::stage ? 3 : 1; }
 
 Json name_row(int row, const char* name) {
   return {{"name", "thread_name"}, {"ph", "M"}, {"pid", 1}, {"tid", row}, {"args", {{"name", name}}}};
@@ -32,7 +30,7 @@ double training_seconds(const Profile& profile) {
   return seconds;
 }
 
-double mean_of(const RunProgress& progress, std::int64_t BatchStats::* what) {
+double mean_of(const RunProgress& progress, std::int64_t BatchStats::*what) {
   std::int64_t sum = 0, batches = 0;
   for (const EpochReport& epoch : progress.epochs) {
     sum += epoch.stats.*what;
@@ -46,14 +44,18 @@ void advise(const Profile& profile, const RunProgress& progress, std::ostream& o
   const double sample = profile.seconds(Activity::sample), stage = profile.seconds(Activity::stage);
   const bool is_waiting = profile.seconds(Activity::wait) > kMuchWaiting * training;
   if (is_waiting && sample >= stage) {
-    out << "Compute waits for sampling: give it more threads (--threads) and a deeper queue (--prefetch-depth), draw "
+    out << "Compute waits for sampling: give it more threads (--threads) and a deeper queue "
+           "(--prefetch-depth), draw "
            "fewer neighbours (--fanout), or let batches follow the communities (--tune).\n";
   } else if (is_waiting) {
-    out << "Compute waits for feature rows: a larger fast tier (--stage-bytes, --host-bytes), another policy (kith "
-           "stage-eval compares them), or batches that follow the communities (--tune) and so read fewer rows.\n";
+    out << "Compute waits for feature rows: a larger fast tier (--stage-bytes, --host-bytes), another policy "
+           "(kith "
+           "stage-eval compares them), or batches that follow the communities (--tune) and so read fewer "
+           "rows.\n";
   } else {
-    out << "Batches are there in time; compute is the limit, over " << std::llround(mean_of(progress, &BatchStats::edges))
-        << " edges and " << std::llround(mean_of(progress, &BatchStats::input_nodes))
+    out << "Batches are there in time; compute is the limit, over "
+        << std::llround(mean_of(progress, &BatchStats::edges)) << " edges and "
+        << std::llround(mean_of(progress, &BatchStats::input_nodes))
         << " input nodes a batch: what makes those fewer (--tune, --fanout) makes it faster.\n";
   }
 }
@@ -105,7 +107,8 @@ std::string describe(const Profile& profile, const RunProgress& progress) {
   const double whole = training_seconds(profile) + profile.seconds(Activity::evaluate);
   const auto line = [&](Activity activity) {
     const double seconds = profile.seconds(activity);
-    out << "  " << std::left << std::setw(17) << name_of(activity) << std::right << std::setw(9) << seconds << " s";
+    out << "  " << std::left << std::setw(17) << name_of(activity) << std::right << std::setw(9) << seconds
+        << " s";
     if (whole > 0) out << std::setw(5) << std::llround(100 * seconds / whole) << " %";
     out << '\n';
   };

@@ -41,8 +41,8 @@ class Profile {
   double seconds(Activity activity) const;  ///< of all its spans
   std::size_t num_left_out() const;
 
-  /// For chrome://tracing and Perfetto (the JSON trace event format, complete events): a thread that trains, one
-  /// that samples and one that stages.
+  /// For chrome://tracing and Perfetto (the JSON trace event format, complete events): a thread that trains,
+  /// one that samples and one that stages.
   nlohmann::ordered_json trace() const;
 
  private:
@@ -58,7 +58,8 @@ class ProfileSpan {
  public:
   ProfileSpan(Profile* profile, Activity activity, std::int32_t epoch, std::int64_t batch = -1)
       : profile_(profile) {
-    if (profile_ != nullptr) span_ = {.activity = activity, .epoch = epoch, .batch = batch, .begin = profile_->now()};
+    if (profile_ != nullptr)
+      span_ = {.activity = activity, .epoch = epoch, .batch = batch, .begin = profile_->now()};
   }
   ~ProfileSpan() {
     if (profile_ == nullptr) return;

@@ -103,7 +103,8 @@ TEST(Profile, OfARunHasEveryBatchOnceForEachActivity) {
       EXPECT_TRUE(seen[event.at("name")].insert(key).second || event.at("name") == "wait for a batch") << event;
       EXPECT_GE(event.at("dur").get<double>(), 0) << event;
       if (event.at("tid") == 1) {
-        EXPECT_GE(event.at("ts").get<double>(), ends["train"]) << "spans of the training thread overlap: " << event;
+        EXPECT_GE(event.at("ts").get<double>(), ends["train"])
+            << "spans of the training thread overlap: " << event;
         ends["train"] = event.at("ts").get<double>() + event.at("dur").get<double>() - 1e-3;
       }
     }
