@@ -1,4 +1,5 @@
 // A device that is not the CPU computes what the CPU does: gradients, inference, whole runs.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,7 +11,10 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "tests/support/errors.h"
 #include "tests/support/learnable.h"
+#include "tests/support/temp_folder.h"
+#include "tests/train/checkpoint_runs.h"
 #include "tests/train/one_batch.h"
 #include "train/adam.h"
 #include "train/device_data.h"
@@ -127,6 +131,37 @@ TEST_P(DeviceTraining, ARunEndsWhereTheCpusEnds) {
     }
     EXPECT_NEAR(got.test_accuracy, expected.test_accuracy, 0.03);
   }
+}
+
+TEST_P(DeviceTraining, AResumedRunEndsWithTheSameBits) {
+  const Dataset dataset = test::learnable_dataset();
+  const test::TempFolder temp;
+  RunOptions options = test::small_run(kind());
+  options.epochs = 2;
+  const auto train = [&](const std::string& folder, bool is_resuming, int stop) {
+    int done = 0;
+    const RunControl control{
+        .checkpoint = {.folder = temp.file(folder), .is_resuming = is_resuming},
+        .on_batch = [&](std::size_t, std::size_t) { ++done; },
+        .should_stop = [&] { return done == stop; },
+    };
+    return test::timeless(run_training(dataset, *device_, options, control), dataset);
+  };
+  const std::string expected = train("whole", false, -1);
+  for (const int stop : {2, 4, 7}) {
+    const std::string folder = std::to_string(stop);
+    train(folder, false, stop);
+    EXPECT_EQ(train(folder, true, -1), expected) << "stopped after batch " << stop;
+  }
+}
+
+TEST_P(DeviceTraining, ADivergingRunNamesTheBatchesThatItMayHaveBeen) {
+  const Dataset dataset = test::learnable_dataset();
+  RunOptions options = test::small_run(kind());
+  options.trainer.adam.lr = 1e36;
+  options.loader.plan.batch_size = 50;
+  EXPECT_THAT(test::error_of<Divergence>([&] { run_training(dataset, *device_, options); }),
+              testing::HasSubstr("in epoch 0, in one of the batches 0 to 3"));
 }
 
 TEST_P(DeviceTraining, SamplesAsTheLoaderSaysThatTookTheLastOnesPlace) {
