@@ -18,7 +18,7 @@ constexpr const char* kComments = "#%";
 // A bit for every id up to here takes no more memory than the file takes on disk, or 1 MiB.
 std::uint64_t dense_limit(const TextInput& text) {
   return static_cast<std::uint64_t>(
-             std::clamp<std::int64_t>(text.max_bytes() / 16, 1 << 20, std::int64_t{1} << 32)) *
+             std::clamp<std::int64_t>(text.file_bytes() / 16, 1 << 20, std::int64_t{1} << 32)) *
          8;
 }
 
@@ -58,11 +58,13 @@ class EdgelistSource final : public StoredSource {
   void for_each_pair(const Visit& visit) {
     text_.rewind();
     bool is_first = true;
+    std::int64_t num_edges = 0;
     while (text_.next_content_line(kComments)) {
       const char c = text_.peek();
       if (!is_first || !(std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '"' || c == '_')) {
         const std::int64_t source = text_.integer_in(0, INT64_MAX, "a source node id");
         const std::int64_t target = text_.integer_in(0, INT64_MAX, "a target node id");
+        check_num_edges(++num_edges, text_.file_bytes(), text_.path());
         visit(source, target);
       }
       is_first = false;

@@ -56,6 +56,8 @@ MetisHeader read_header(TextInput& text) {
     text.fail(concat("the header says ", header.num_nodes, " nodes and ", header.num_edges,
                      " edges: more than the file can hold"));
   }
+  checked_num_nodes(header.num_nodes, text.file_bytes(), text.path());
+  check_num_edges(header.num_edges, text.file_bytes(), text.path());
   text.next_line();
   return header;
 }

@@ -7,6 +7,7 @@
 #include "datasets/source_parts.h"
 #include "datasets/text_input.h"
 #include "graph/errors.h"
+#include "graph/printable.h"
 
 namespace kith {
 
@@ -33,7 +34,7 @@ void read_banner(TextInput& text, MtxHeader& header) {
   }
   const std::string format = lower_word(text, "'coordinate'");
   if (format != "coordinate") {
-    text.fail(concat("only the coordinate format is a sparse graph, got '", format, "'"));
+    text.fail(concat("only the coordinate format is a sparse graph, got '", printable(format), "'"));
   }
   const std::string field = lower_word(text, "a field");
   if (field == "pattern") {
@@ -43,13 +44,13 @@ void read_banner(TextInput& text, MtxHeader& header) {
   } else if (field == "complex") {
     header.values_per_entry = 2;
   } else {
-    text.fail(concat("the field must be pattern, real, integer or complex, got '", field, "'"));
+    text.fail(concat("the field must be pattern, real, integer or complex, got '", printable(field), "'"));
   }
   const std::string symmetry = lower_word(text, "a symmetry");
   header.is_symmetric = symmetry == "symmetric" || symmetry == "skew-symmetric" || symmetry == "hermitian";
   if (!header.is_symmetric && symmetry != "general") {
-    text.fail(
-        concat("the symmetry must be general, symmetric, skew-symmetric or hermitian, got '", symmetry, "'"));
+    text.fail(concat("the symmetry must be general, symmetric, skew-symmetric or hermitian, got '",
+                     printable(symmetry), "'"));
   }
   text.next_line();
 }
@@ -69,6 +70,8 @@ MtxHeader read_header(TextInput& text) {
   if (header.num_entries > text.max_bytes()) {
     text.fail(concat("the header says ", header.num_entries, " entries: more than the file can hold"));
   }
+  checked_num_nodes(header.num_nodes, text.file_bytes(), text.path());
+  check_num_edges(header.num_entries, text.file_bytes(), text.path());
   text.next_line();
   return header;
 }

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "graph/printable.h"
 
 namespace kith {
 
@@ -70,13 +71,18 @@ std::vector<std::int64_t> parse_shape(std::string_view text, const std::string& 
   }
 }
 
+// What stands between the quotes at the start of `text`, or the first `most` bytes of it.
+std::string quoted(std::string_view text, std::size_t most) {
+  return printable(std::string(text.substr(1, std::min(text.find('\'', 1), most + 1) - 1)));
+}
+
 NpyHeader parse_header(std::string_view text, const std::string& name) {
   NpyHeader header;
   const std::string_view type = header_field(text, "descr", name);
   KITH_CHECK(type.size() >= 4 && type[0] == '\'', IoError, name,
              ": expected an array of plain numbers, got a structured type");
   KITH_CHECK(type[1] == '<' || type[1] == '|', IoError, name, ": expected little-endian values, got type '",
-             type.substr(1, std::min(type.find('\'', 1), std::size_t{9}) - 1), "'");
+             quoted(type, 8), "'");
   header.kind = type[2];
   const auto parsed = std::from_chars(type.data() + 3, type.data() + type.size(), header.item_bytes);
   const bool is_whole =
@@ -87,7 +93,7 @@ NpyHeader parse_header(std::string_view text, const std::string& name) {
                         ((header.kind == 'i' || header.kind == 'u') && is_power) ||
                         (header.kind == 'U' && size >= 0 && size < (1 << 24));
   KITH_CHECK(is_whole && is_known, IoError, name, ": expected integers, floats, bools or text, got type '",
-             type.substr(1, std::min(type.find('\'', 1), std::size_t{17}) - 1), "'");
+             quoted(type, 16), "'");
   header.item_bytes *= header.kind == 'U' ? 4 : 1;
   const std::string_view order = header_field(text, "fortran_order", name);
   header.is_fortran_order = order.starts_with("True");

@@ -66,6 +66,7 @@ class NpzArchive {
   explicit NpzArchive(std::string path);
 
   const std::string& path() const { return path_; }
+  std::int64_t file_bytes() const { return static_cast<std::int64_t>(file_bytes_); }
   bool has(const std::string& key) const;
 
   /// Opens the array `key`. Throws IoError if it is missing, not little endian, of a type that holds no numbers

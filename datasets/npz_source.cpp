@@ -17,6 +17,9 @@ namespace kith {
 namespace {
 
 constexpr std::int64_t kChunk = 1 << 16;
+// Columns of sparse features and labels that are believed without as many values.
+constexpr std::int64_t kUsualFeatures = 1 << 16;
+constexpr std::int64_t kUsualClasses = 1024;
 // A multi-label table takes a byte for every node and class.
 constexpr std::int64_t kMaxIndicatorBytes = std::int64_t{1} << 34;
 
@@ -28,12 +31,6 @@ std::string first_key(const NpzArchive& archive, std::initializer_list<const cha
     }
   }
   return "";
-}
-
-NodeId checked_num_nodes(std::int64_t value, const std::string& where) {
-  KITH_CHECK(value >= 0 && value <= kMaxNodes, IoError, where, ": the number of nodes must lie in 0..",
-             kMaxNodes, ", got ", value);
-  return static_cast<NodeId>(value);
 }
 
 // [rows, columns] of a *_shape array.
@@ -256,6 +253,7 @@ class NpzSource final : public StoredSource {
     KITH_CHECK(header.shape.size() == 2 && header.shape[pair_axis] == 2, IoError, reader.name(),
                ": expected shape ", pair_axis == 1 ? "[edges, 2]" : "[2, edges]");
     num_edges_ = header.shape[1 - pair_axis];
+    check_num_edges(num_edges_, archive_.file_bytes(), reader.name());
     are_pairs_adjacent_ = header.is_fortran_order == (pair_axis == 0);
   }
 
@@ -291,13 +289,14 @@ class NpzSource final : public StoredSource {
     if (archive_.has("num_nodes")) {
       const std::vector<std::int64_t> count = archive_.integers("num_nodes");
       KITH_CHECK(count.size() == 1, IoError, archive_.path(), ": num_nodes: expected one number");
-      return checked_num_nodes(count[0], archive_.path());
+      return checked_num_nodes(count[0], archive_.file_bytes(), archive_.path() + ": num_nodes");
     }
     for (const std::string& key : {features_key_, labels_key_}) {
       if (!key.empty()) {
         const NpyReader reader = archive_.open(key);
         KITH_CHECK(!reader.header().shape.empty(), IoError, reader.name(), ": expected an array, got a scalar");
-        return checked_num_nodes(reader.header().shape[0] - (key.ends_with("_indptr") ? 1 : 0), reader.name());
+        return checked_num_nodes(reader.header().shape[0] - (key.ends_with("_indptr") ? 1 : 0),
+                                 archive_.file_bytes(), reader.name());
       }
     }
     std::int64_t largest = -1;
@@ -307,7 +306,7 @@ class NpzSource final : public StoredSource {
                               *std::max_element(targets.begin(), targets.end())});
         });
     KITH_CHECK(largest < kMaxNodes, IoError, archive_.path(), ": node id ", largest, " is too large");
-    return static_cast<NodeId>(largest + 1);
+    return checked_num_nodes(largest + 1, archive_.file_bytes(), archive_.path());
   }
 
   void open_features() {
@@ -320,6 +319,8 @@ class NpzSource final : public StoredSource {
     if (features_key_ == "x_indptr") {
       std::tie(num_rows, dim) = read_shape(archive_, "x_shape");
       check_csr_parts(archive_, "x", num_nodes_);
+      check_sparse_width(dim, archive_.open("x_indices").header().num_items(), kUsualFeatures,
+                         archive_.path() + ": x_shape");
       values_key = archive_.has("x_data") ? "x_data" : "";
     } else {
       const NpyReader reader = archive_.open(features_key_);
@@ -358,8 +359,7 @@ class NpzSource final : public StoredSource {
       read_table_labels();
       return;
     }
-    std::vector<std::int32_t> classes;
-    classes.reserve(static_cast<std::size_t>(num_nodes_));
+    std::vector<std::int32_t> classes;  // grows with what is there: [nodes, 0] is a shape without bytes
     for (const std::int64_t value : archive_.integers(labels_key_)) {
       classes.push_back(checked_class(value, concat(archive_.path(), ": ", labels_key_)));
     }
@@ -390,11 +390,8 @@ class NpzSource final : public StoredSource {
     KITH_CHECK(num_rows == num_nodes_, IoError, archive_.path(), ": y has ", num_rows, " rows, but there are ",
                num_nodes_, " nodes");
     check_csr_parts(archive_, "y", num_nodes_);
-    // The file's size does not bound the number of classes; a table far wider than there are labels is a
-    // damaged shape.
-    const std::int64_t num_labels = archive_.open("y_indices").header().num_items();
-    KITH_CHECK(num_classes <= std::max<std::int64_t>(1024, num_labels), IoError, archive_.path(),
-               ": y_shape says ", num_classes, " classes, but there are only ", num_labels, " labels");
+    check_sparse_width(num_classes, archive_.open("y_indices").header().num_items(), kUsualClasses,
+                       archive_.path() + ": y_shape");
     allocate_indicator(num_classes, concat(archive_.path(), ": y_shape"));
     for_each_csr_row(archive_, "y", num_nodes_, num_classes,
                      [&, width = num_classes](std::int64_t row, std::span<const std::int64_t> columns,

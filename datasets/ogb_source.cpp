@@ -115,10 +115,12 @@ std::optional<fs::path> find_split(const fs::path& folder) {
 class OgbSource final : public StoredSource {
  public:
   explicit OgbSource(const fs::path& folder) : raw_(folder / "raw"), edges_(require_table(raw_, "edge")) {
-    num_nodes_ = static_cast<NodeId>(read_count(require_table(raw_, "num-node-list"), kMaxNodes));
+    const std::string count_file = require_table(raw_, "num-node-list");
+    num_nodes_ = checked_num_nodes(read_count(count_file, kMaxNodes), table_bytes(), count_file);
     num_edges_ = read_count(require_table(raw_, "num-edge-list"), INT64_MAX);
     KITH_CHECK(num_edges_ <= edges_.max_bytes(), IoError, edges_.path(), ": cannot hold the ", num_edges_,
                " edges that num-edge-list says");
+    check_num_edges(num_edges_, edges_.file_bytes(), edges_.path());
     if (const std::optional<std::string> path = find_table(raw_, "node-feat")) {
       features_.emplace(*path);
       const std::int64_t dim = count_columns(*features_);
@@ -139,6 +141,9 @@ class OgbSource final : public StoredSource {
     EdgeBuffer buffer(visit);
     std::int64_t count = 0;
     for (; edges_.next_content_line(""); ++count) {
+      if (count == num_edges_) {
+        edges_.fail(concat("num-edge-list says ", num_edges_, " edges, but there are more"));
+      }
       const std::int64_t source = edges_.integer_in(0, num_nodes_ - 1, "a source node id");
       const std::int64_t target = edges_.integer_in(0, num_nodes_ - 1, "a target node id");
       if (!edges_.end_of_line()) {
@@ -163,6 +168,16 @@ class OgbSource final : public StoredSource {
   bool is_undirected() const override { return false; }
 
  private:
+  // Of the tables that have a line for each edge or node.
+  std::int64_t table_bytes() const {
+    std::int64_t bytes = edges_.file_bytes();
+    for (const char* stem : {"node-feat", "node-label"}) {
+      if (const std::optional<std::string> path = find_table(raw_, stem))
+        bytes += TextInput(*path).file_bytes();
+    }
+    return bytes;
+  }
+
   void read_labels() {
     const std::optional<std::string> path = find_table(raw_, "node-label");
     if (!path) {
@@ -184,6 +199,8 @@ class OgbSource final : public StoredSource {
       });
       data_.labels = single_labels(std::move(classes));
     } else if (!row.empty()) {
+      KITH_CHECK(static_cast<std::int64_t>(row.size()) <= kMaxClasses, IoError, *path, ": at most ",
+                 kMaxClasses, " classes are possible, got ", row.size());
       data_.labels.num_classes = static_cast<std::int32_t>(row.size());
       for_each_row(text, num_nodes_, row, [&](std::int64_t) {
         for (const float value : row) {

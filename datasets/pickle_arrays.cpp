@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "graph/errors.h"
+#include "graph/printable.h"
 
 namespace kith {
 
@@ -33,7 +34,7 @@ void set_type(const Pickle& pickle, const Pickle::Value& dtype, PickledArray& ar
   KITH_CHECK(dtype.kind == Kind::dtype && name.size() == 2 && std::strchr("iufb", name[0]) != nullptr &&
                  std::strchr("1248", name[1]) != nullptr &&
                  (name[0] != 'f' || name[1] == '4' || name[1] == '8'),
-             IoError, pickle.path(), ": expected an array of plain numbers, got type '", name, "'");
+             IoError, pickle.path(), ": expected an array of plain numbers, got type '", printable(name), "'");
   array.kind = name[0];
   array.item_bytes = name[1] - '0';
   if (dtype.items.size() == 1) {
@@ -41,7 +42,7 @@ void set_type(const Pickle& pickle, const Pickle::Value& dtype, PickledArray& ar
     const bool has_order = state.kind == Kind::sequence && state.items.size() >= 2;
     const std::string order = has_order ? pickle[state.items[1]].text : "";
     KITH_CHECK(order == "<" || order == "|" || order == "=", IoError, pickle.path(),
-               ": expected little-endian values, got byte order '", order, "'");
+               ": expected little-endian values, got byte order '", printable(order.substr(0, 8)), "'");
   }
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "graph/printable.h"
 
 namespace kith {
 
@@ -343,8 +344,8 @@ class PickleMachine {
     std::string name(take_line());
     name.append(" ").append(take_line());
     if (!known_global(name)) {
-      std::replace_if(name.begin(), name.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-      fail(concat("global '", name.substr(0, 80), "' is not one that such files need; nothing was executed"));
+      fail(concat("global '", printable(name.substr(0, 80)),
+                  "' is not one that such files need; nothing was executed"));
     }
     push_new(Kind::global).text = std::move(name);
     return true;
@@ -404,6 +405,7 @@ class PickleMachine {
 
 Pickle::Pickle(const std::string& path) : path_(path) {
   const std::string bytes = read_file(path);
+  num_bytes_ = bytes.size();
   PickleMachine(*this, bytes).run();
 }
 

@@ -42,6 +42,7 @@ class Pickle {
   explicit Pickle(const std::string& path);
 
   const std::string& path() const { return path_; }
+  std::size_t num_bytes() const { return num_bytes_; }  ///< of the file
   const Value& root() const { return values_[static_cast<std::size_t>(root_)]; }
   const Value& operator[](Ref ref) const { return values_[static_cast<std::size_t>(ref)]; }
 
@@ -49,6 +50,7 @@ class Pickle {
   friend class PickleMachine;
 
   std::string path_;
+  std::size_t num_bytes_ = 0;
   std::vector<Value> values_;
   Ref root_ = 0;
 };

@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kNumValid = 500;
+constexpr std::int64_t kUsualColumns = 1 << 16;
 
 // FOLDER/ind.NAME for whatever of it the user named.
 std::string find_prefix(const std::string& path) {
@@ -85,6 +86,8 @@ class PlanetoidSource final : public StoredSource {
     KITH_CHECK(all_.num_columns == test_.num_columns && all_.num_columns <= kMaxFeatureDim, IoError, prefix_,
                ".tx: must have as many columns as .allx, ", all_.num_columns, ", and at most ", kMaxFeatureDim,
                ", got ", test_.num_columns);
+    check_sparse_width(all_.num_columns, all_.values.num_items() + test_.values.num_items(), kUsualColumns,
+                       prefix_ + ".allx");
     data_.feature_dim = static_cast<std::int32_t>(all_.num_columns);
     place_test_nodes(read_test_index(prefix + ".test.index"));
     read_labels();
@@ -94,11 +97,17 @@ class PlanetoidSource final : public StoredSource {
     KITH_CHECK(graph_.root().kind == Pickle::Kind::dict, IoError, graph_.path(), ": expected a dict of lists");
     EdgeBuffer buffer(visit);
     const std::vector<Pickle::Ref>& items = graph_.root().items;
+    std::size_t num_entries = 0;
     for (std::size_t i = 0; i < items.size(); i += 2) {
       const NodeId source = node(graph_[items[i]]);
       const Pickle::Value& neighbors = graph_[items[i + 1]];
       KITH_CHECK(neighbors.kind == Pickle::Kind::sequence, IoError, graph_.path(), ": node ", source,
                  " has no list");
+      // An entry takes a byte at least, unless many nodes share one list, which could stand for any number of
+      // edges.
+      num_entries += neighbors.items.size();
+      KITH_CHECK(num_entries <= graph_.num_bytes(), IoError, graph_.path(), ": holds more edges than bytes (",
+                 graph_.num_bytes(), ")");
       for (const Pickle::Ref neighbor : neighbors.items) {
         buffer.add({source, node(graph_[neighbor])});
       }

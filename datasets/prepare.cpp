@@ -16,6 +16,7 @@
 #include "datasets/quality_json.h"
 #include "graph/dataset_file.h"
 #include "graph/errors.h"
+#include "graph/printable.h"
 #include "train/report.h"
 
 namespace kith {
@@ -200,7 +201,7 @@ std::vector<std::int32_t> read_communities(const std::string& path, NodeId num_n
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), community);
     KITH_CHECK(error == std::errc() && end == line.data() + line.size() && community >= 0, IoError, path,
                ": line ", communities.size() + 1, ": expected the number of a community, got '",
-               line.substr(0, 40), "'");
+               printable(line.substr(0, 40)), "'");
     communities.push_back(community);
   }
   KITH_CHECK(!in.bad(), IoError, path, ": cannot be read");

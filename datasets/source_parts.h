@@ -9,17 +9,12 @@
 #include <vector>
 
 #include "datasets/source.h"
+#include "graph/limits.h"
 
 namespace kith {
 
 /// Most nodes of a source: ids are 32 bits and num_nodes is one as well.
 inline constexpr std::int64_t kMaxNodes = INT32_MAX - 1;
-
-/// Most values of one feature row. Sparse rows become dense one at a time, so this bounds that buffer (16 MiB).
-inline constexpr std::int64_t kMaxFeatureDim = std::int64_t{1} << 22;
-
-/// Most classes. Labels beyond it are node ids or hashes by mistake.
-inline constexpr std::int64_t kMaxClasses = std::int64_t{1} << 20;
 
 /// A source that knows its node count and small node data when it is made.
 class StoredSource : public Source {
@@ -57,6 +52,18 @@ class EdgeBuffer {
   const Visit& visit_;
   std::vector<Edge> edges_;
 };
+
+/// What a header or a single id claims is held against the file's size on disk, because arrays of that length
+/// are made before the claim is proven, and because a compressed file may stand for a thousand times its bytes.
+/// No real graph comes near these bounds: for each byte on disk 16 nodes (2^22 in small files) and 64 edges
+/// (2^24). Both throw IoError, naming `where`.
+NodeId checked_num_nodes(std::int64_t count, std::int64_t file_bytes, const std::string& where);
+void check_num_edges(std::int64_t count, std::int64_t file_bytes, const std::string& where);
+
+/// Sparse rows become dense ones, so a width costs time and disk without a byte behind it. Throws IoError,
+/// naming `where`, for one that is above both `usual` and the number of values that are there.
+void check_sparse_width(std::int64_t width, std::int64_t num_values, std::int64_t usual,
+                        const std::string& where);
 
 /// A class as labels hold it. Throws IoError, naming `where`, unless it lies in [-1, kMaxClasses).
 std::int32_t checked_class(std::int64_t value, const std::string& where);

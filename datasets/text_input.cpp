@@ -18,6 +18,10 @@ namespace {
 // Deflate cannot expand further than this.
 constexpr std::int64_t kMaxGzipRatio = 1032;
 
+// What next_line may drop.
+constexpr std::int64_t kMinDropped = std::int64_t{1} << 26;
+constexpr std::int64_t kMaxDroppedRatio = 64;
+
 void close_gz(gzFile_s* file) { gzclose_r(file); }
 
 }  // namespace
@@ -26,13 +30,13 @@ TextInput::TextInput(std::string path)
     : path_(std::move(path)), file_(nullptr, close_gz), buffer_(kBufferBytes) {
   std::error_code error;
   KITH_CHECK(std::filesystem::is_regular_file(path_, error), IoError, path_, ": no such file");
-  const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path_, error));
+  file_bytes_ = static_cast<std::int64_t>(std::filesystem::file_size(path_, error));
   file_.reset(gzopen(path_.c_str(), "rb"));
   KITH_CHECK(!error && file_ != nullptr, IoError, path_, ": cannot be opened");
   gzbuffer(file_.get(), 1 << 17);
   cursor_ = end_ = buffer_.data();
   refill();
-  max_bytes_ = gzdirect(file_.get()) != 0 ? size : size * kMaxGzipRatio;
+  max_bytes_ = gzdirect(file_.get()) != 0 ? file_bytes_ : file_bytes_ * kMaxGzipRatio;
 }
 
 void TextInput::rewind() {
@@ -40,6 +44,7 @@ void TextInput::rewind() {
   cursor_ = end_ = buffer_.data();
   is_drained_ = false;
   line_ = 1;
+  dropped_bytes_ = 0;
 }
 
 bool TextInput::refill() {
@@ -65,12 +70,17 @@ bool TextInput::refill() {
 bool TextInput::next_line() {
   while (!at_end()) {
     const void* newline = std::memchr(cursor_, '\n', static_cast<std::size_t>(end_ - cursor_));
+    const char* next = newline != nullptr ? static_cast<const char*>(newline) + 1 : end_;
+    dropped_bytes_ += next - cursor_;
+    cursor_ = next;
+    if (dropped_bytes_ > std::max(kMinDropped, kMaxDroppedRatio * file_bytes_)) [[unlikely]] {
+      fail(concat("blank lines, comments and ends of lines take ", dropped_bytes_, " bytes in a file of ",
+                  file_bytes_));
+    }
     if (newline != nullptr) {
-      cursor_ = static_cast<const char*>(newline) + 1;
       ++line_;
       return true;
     }
-    cursor_ = end_;
   }
   return false;
 }

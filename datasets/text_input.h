@@ -12,9 +12,10 @@ struct gzFile_s;
 
 namespace kith {
 
-/// A cursor over the text of a file. Blanks are space, tab, comma, semicolon and carriage return; only '\n'
-/// ends a line. Every failure is an IoError that reads "path:line: what was expected, what came". Not
-/// thread-safe.
+/// A cursor over the text of a file. A gzip file may stand for a thousand times its bytes, but not with blank
+/// lines, comments and the ends of lines: those may take 64 bytes for each one on disk, or 64 MiB. Blanks are
+/// space, tab, comma, semicolon and carriage return; only '\n' ends a line. Every failure is an IoError that
+/// reads "path:line: what was expected, what came". Not thread-safe.
 class TextInput {
  public:
   /// Opens `path`; gzip is told by its first bytes. Throws IoError if it cannot be read.
@@ -26,6 +27,8 @@ class TextInput {
   /// No more bytes of text than this can come: sizes in headers are held against it before anything is
   /// allocated.
   std::int64_t max_bytes() const { return max_bytes_; }
+
+  std::int64_t file_bytes() const { return file_bytes_; }  ///< on disk
 
   /// Back to the first byte.
   void rewind();
@@ -82,7 +85,9 @@ class TextInput {
 
   std::string path_;
   std::unique_ptr<gzFile_s, void (*)(gzFile_s*)> file_;
+  std::int64_t file_bytes_ = 0;
   std::int64_t max_bytes_ = 0;
+  std::int64_t dropped_bytes_ = 0;  ///< since the first byte, by next_line
   std::vector<char> buffer_;
   const char* cursor_ = nullptr;
   const char* end_ = nullptr;

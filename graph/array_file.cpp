@@ -82,8 +82,10 @@ ArrayFile::~ArrayFile() {
   hdf5_file_.close();
 }
 
-/// HDF5 does not say why it failed, so find out whether there was room.
+/// HDF5 does not say why it failed. The last error of the system may, or whether there is room now.
 void ArrayFile::fail(const std::string& what) {
+  const int error = errno;
+  if (error == ENOSPC || error == EDQUOT) throw_file_error(path_, what, error);
   file_.reserve(file_.size(), kPageBytes);
   throw IoError(concat(path_, ": cannot ", what, " (HDF5 refuses)"));
 }

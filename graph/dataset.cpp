@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "graph/errors.h"
+#include "graph/limits.h"
 
 namespace kith {
 namespace {
@@ -46,8 +47,8 @@ const Communities& Dataset::communities(std::int32_t level) const {
 
 void check_labels(const Labels& labels, NodeId num_nodes, const char* who) {
   const auto nodes = static_cast<std::size_t>(num_nodes);
-  KITH_CHECK(labels.num_classes >= 0, InvalidArgument, who, ": the number of classes must be >= 0, got ",
-             labels.num_classes);
+  KITH_CHECK(labels.num_classes >= 0 && labels.num_classes <= kMaxClasses, InvalidArgument, who,
+             ": the number of classes must lie in 0..", kMaxClasses, ", got ", labels.num_classes);
   if (labels.empty()) return;
   KITH_CHECK(labels.of_node.empty() || labels.indicator.empty(), InvalidArgument, who,
              ": labels must be either one class a node or multi-label, not both");

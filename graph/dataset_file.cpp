@@ -12,6 +12,7 @@
 #include "graph/dataset_format.h"
 #include "graph/errors.h"
 #include "graph/file_catalog.h"
+#include "graph/limits.h"
 #include "graph/posix_file.h"
 
 namespace kith {
@@ -29,6 +30,7 @@ struct Layout {
   FeatureType feature_type = FeatureType::f32;
   std::int32_t num_classes = 0;
   Provenance provenance;
+  std::vector<std::string> lost;  ///< optional arrays that are not there, although their checksums are
 
   std::vector<const Extent*> all() const {
     std::vector<const Extent*> extents{&offsets, &neighbors, &original_id, &train, &valid, &test};
@@ -65,8 +67,9 @@ void locate_features(const std::string& path, const FileCatalog& catalog, Layout
                format::name_of(element), " need the attribute dtype = ", name_of(type), ", got '", name, "'");
     layout.feature_type = type;
   }
-  KITH_CHECK(layout.features->dims[1] <= std::numeric_limits<std::int32_t>::max(), IoError, path, ": ",
-             format::kFeatures, ": too many columns (", layout.features->dims[1], ")");
+  KITH_CHECK(layout.features->dims[1] <= static_cast<std::uint64_t>(kMaxFeatureDim), IoError, path, ": ",
+             format::kFeatures, ": at most ", kMaxFeatureDim, " columns are possible, got ",
+             layout.features->dims[1]);
 }
 
 Provenance read_provenance(const FileCatalog& catalog) {
@@ -109,8 +112,8 @@ Layout locate(const std::string& path, const PosixFile& file) {
   Layout layout;
   layout.provenance = read_provenance(catalog);
   const std::int64_t num_classes = catalog.integer("num_classes");
-  KITH_CHECK(num_classes >= 0 && num_classes <= std::numeric_limits<std::int32_t>::max(), IoError, path,
-             ": num_classes must be >= 0, got ", num_classes);
+  KITH_CHECK(num_classes >= 0 && num_classes <= kMaxClasses, IoError, path, ": num_classes must lie in 0..",
+             kMaxClasses, ", got ", num_classes);
   layout.num_classes = static_cast<std::int32_t>(num_classes);
 
   layout.offsets = catalog.array(format::kOffsets, 1, {Element::i64});
@@ -118,6 +121,8 @@ Layout locate(const std::string& path, const PosixFile& file) {
   if (catalog.has(format::kEdgeId)) layout.edge_id = catalog.array(format::kEdgeId, 1, {Element::i64});
   locate_nodes(catalog, layout);
   do {
+    KITH_CHECK(layout.levels.size() < kMaxLevels, IoError, path, ": at most ", kMaxLevels,
+               " community levels are possible");
     layout.levels.push_back(catalog.array(format::level_name(layout.levels.size()).c_str(), 1, {Element::i64}));
   } while (catalog.has(format::level_name(layout.levels.size()).c_str()));
   locate_features(path, catalog, layout);
@@ -125,6 +130,11 @@ Layout locate(const std::string& path, const PosixFile& file) {
   layout.valid = catalog.array(format::kValid, 1, {Element::i32});
   layout.test = catalog.array(format::kTest, 1, {Element::i32});
   check_shapes(path, layout);
+  for (const std::string& name : {std::string(format::kEdgeId), std::string(format::kLabel),
+                                  std::string(format::kFeatures), format::level_name(layout.levels.size())}) {
+    const bool has_checksum = catalog.has_attribute(format::checksum_attribute(name).c_str());
+    if (has_checksum && !catalog.has(name.c_str())) layout.lost.push_back(name);
+  }
   return layout;
 }
 
@@ -190,6 +200,8 @@ Dataset read_dataset(const std::string& path, const ReadOptions& options) {
     const PosixFile file = PosixFile::open(path);
     Layout layout = locate(path, file);
     if (options.verify_checksums) {
+      KITH_CHECK(layout.lost.empty(), IoError, path, ": ", layout.lost.front(),
+                 " has a checksum, but is missing");
       for (const Extent* extent : layout.all()) verify(path, file, *extent);
     }
     Dataset dataset = load_dataset(path, file, std::move(layout), options);

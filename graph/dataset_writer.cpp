@@ -12,6 +12,7 @@
 #include "graph/dataset_format.h"
 #include "graph/errors.h"
 #include "graph/feature_writer.h"
+#include "graph/limits.h"
 
 namespace kith {
 namespace {
@@ -111,6 +112,8 @@ void DatasetWriter::write_nodes(std::span<const std::int64_t> original_id, const
 void DatasetWriter::write_levels(std::span<const Communities> levels) {
   impl_->begin_part(impl_->has_levels, "communities");
   check_nested(levels, impl_->path().c_str());
+  KITH_CHECK(levels.size() <= kMaxLevels, InvalidArgument, impl_->path(), ": at most ", kMaxLevels,
+             " community levels are possible, got ", levels.size());
   impl_->agree_on_nodes(levels.front().num_nodes());
   for (std::size_t level = 0; level < levels.size(); ++level) {
     impl_->write_vector(format::level_name(level), Element::i64, levels[level].offsets());
@@ -131,8 +134,8 @@ void DatasetWriter::write_splits(const Splits& splits) {
 
 void DatasetWriter::create_features(std::int64_t num_rows, std::int32_t dim, FeatureType type) {
   impl_->begin_part(impl_->has_features, "features");
-  KITH_CHECK(num_rows >= 0 && dim > 0, InvalidArgument, impl_->path(), ": features of ", num_rows, " x ", dim,
-             " values are not possible");
+  KITH_CHECK(num_rows >= 0 && dim > 0 && dim <= kMaxFeatureDim, InvalidArgument, impl_->path(),
+             ": features of ", num_rows, " x ", dim, " values are not possible");
   impl_->agree_on_nodes(num_rows);
   ArrayFile& array_file = impl_->array_file;
   const std::uint64_t offset =

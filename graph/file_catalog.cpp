@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "graph/printable.h"
 
 namespace kith {
 namespace {
@@ -30,14 +31,30 @@ bool FileCatalog::has(const char* array) const {
     const htri_t found = H5Lexists(file_.get(), std::string(name.substr(0, end)).c_str(), H5P_DEFAULT);
     KITH_CHECK(found >= 0, IoError, path_, ": ", name, ": the HDF5 structure is damaged");
     if (found == 0) return false;
+    check_hard_link(name.substr(0, end));
     if (end == std::string_view::npos) return true;
   }
 }
 
+// HDF5 would follow a link into any other file that the link names.
+void FileCatalog::check_hard_link(std::string_view name) const {
+  H5L_info_t info;
+  KITH_CHECK(H5Lget_info(file_.get(), std::string(name).c_str(), &info, H5P_DEFAULT) >= 0, IoError, path_, ": ",
+             name, ": the HDF5 structure is damaged");
+  KITH_CHECK(info.type == H5L_TYPE_HARD, IoError, path_, ": ", name,
+             " is a link to another place; expected the array itself");
+}
+
+// Layout before shape: asking for the shape of a virtual array opens the files that it is made of.
 hdf5::DataSet FileCatalog::open(const char* name) const {
   KITH_CHECK(has(name), IoError, path_, ": ", name, " is missing");
   hdf5::DataSet dataset(H5Dopen2(file_.get(), name, H5P_DEFAULT));
   KITH_CHECK(dataset, IoError, path_, ": ", name, " is damaged or not an array");
+  const hdf5::Properties properties(H5Dget_create_plist(dataset.get()));
+  KITH_CHECK(properties && H5Pget_layout(properties.get()) == H5D_CONTIGUOUS, IoError, path_, ": ", name,
+             " must be stored contiguously");
+  KITH_CHECK(H5Pget_external_count(properties.get()) == 0, IoError, path_, ": ", name,
+             " is stored in another file; expected its bytes in this one");
   return dataset;
 }
 
@@ -71,9 +88,6 @@ void FileCatalog::place(const hdf5::DataSet& dataset, Extent& extent) const {
     const bool is_too_big = __builtin_mul_overflow(extent.num_bytes, dim, &extent.num_bytes);
     KITH_CHECK(!is_too_big, IoError, path_, ": ", extent.name, ": its shape is larger than any file");
   }
-  const hdf5::Properties properties(H5Dget_create_plist(dataset.get()));
-  KITH_CHECK(properties && H5Pget_layout(properties.get()) == H5D_CONTIGUOUS, IoError, path_, ": ", extent.name,
-             " must be stored contiguously");
   if (extent.num_bytes == 0) return;
   const haddr_t offset = H5Dget_offset(dataset.get());
   KITH_CHECK(offset != HADDR_UNDEF, IoError, path_, ": ", extent.name, " has no place in the file");
@@ -137,7 +151,8 @@ std::string FileCatalog::text_of(hid_t object, const char* attribute) const {
                " is damaged");
     std::string text(value == nullptr ? "" : value);
     H5free_memory(value);
-    return text;
+    KITH_CHECK(text.size() <= kMaxText, IoError, path_, ": the attribute ", attribute, " is too long");
+    return printable(std::move(text));
   }
   const std::size_t size = H5Tget_size(type.get());
   KITH_CHECK(size <= kMaxText, IoError, path_, ": the attribute ", attribute, " is too long");
@@ -145,7 +160,7 @@ std::string FileCatalog::text_of(hid_t object, const char* attribute) const {
   KITH_CHECK(H5Aread(handle.get(), type.get(), text.data()) >= 0, IoError, path_, ": the attribute ", attribute,
              " is damaged");
   text.resize(std::string_view(text).substr(0, text.find('\0')).size());
-  return text;
+  return printable(std::move(text));
 }
 
 std::string FileCatalog::text(const char* attribute) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graph/dataset_format.h"
@@ -40,6 +41,7 @@ class FileCatalog {
   std::string feature_type_name() const;  ///< attribute of the features; empty if there is none
 
  private:
+  void check_hard_link(std::string_view name) const;
   hdf5::DataSet open(const char* name) const;
   format::Element element_of(const hdf5::DataSet& dataset, const char* name,
                              std::initializer_list<format::Element> allowed) const;

@@ -26,6 +26,7 @@ void throw_file_error(const std::string& name, const std::string& action, int er
   // EFBIG is the limit of a process or file system on the size of one file: to the user, no room either.
   const bool is_full = error == ENOSPC || error == EDQUOT || error == EFBIG;
   KITH_CHECK(!is_full, EnvironmentError, name, ": not enough disk space to ", action, ": ", reason_of(error));
+  KITH_CHECK(error != ENOMEM, EnvironmentError, name, ": not enough memory to ", action);
   throw IoError(concat(name, ": cannot ", action, ": ", reason_of(error)));
 }
 

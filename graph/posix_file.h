@@ -47,8 +47,8 @@ class PosixFile {
   std::string name_;
 };
 
-/// Throws EnvironmentError if `error` (an errno) says that the disk or a quota is full, else IoError:
-/// "name: cannot <action>: reason".
+/// Throws EnvironmentError if `error` (an errno) says that the disk, a quota or the memory is full, else
+/// IoError: "name: cannot <action>: reason".
 [[noreturn]] void throw_file_error(const std::string& name, const std::string& action, int error);
 
 /// Makes a rename in the folder of `path` durable. Throws IoError, naming `path`.

@@ -66,7 +66,9 @@ TEST_F(OgbSource, SaysInOneLineWhatIsWrong) {
   EXPECT_THAT(error_with("raw/edge.csv.gz", "0,1,2\n2,0,1\n"), HasSubstr("two node ids, got more"));
   EXPECT_THAT(error_with("raw/num-edge-list.csv.gz", "9000000000\n"), HasSubstr("cannot hold"));
   EXPECT_THAT(error_with("raw/num-node-list.csv.gz", "3\n4\n"), HasSubstr("expected one graph"));
-  EXPECT_THAT(error_with("raw/num-node-list.csv.gz", "2000000000\n"), HasSubstr("the file ends after 3"));
+  EXPECT_THAT(error_with("raw/num-node-list.csv.gz", "4000\n"), HasSubstr("the file ends after 3"));
+  EXPECT_THAT(error_with("raw/num-node-list.csv.gz", "2000000000\n"),
+              HasSubstr("the number of nodes must lie in"));
   EXPECT_THAT(error_with("raw/node-feat.csv.gz", "1,2\n3,4\n"),
               HasSubstr("expected 3 rows, the file ends after 2"));
   EXPECT_THAT(error_with("raw/node-feat.csv.gz", "1,2\n3\n4,5\n"), HasSubstr(":2: expected a number"));

@@ -300,7 +300,8 @@ TEST_F(DamagedFile, IsReportedWhenValuesAreOutOfRange) {
   expect_refusal([&] { replace("/nodes/label", H5T_STD_U8LE, {8, 3}, std::vector<std::uint8_t>(24, 2)); },
                  "must be 0 or 1");
   expect_refusal([&] { set_integer("num_classes", 2); }, "label of node 6 must be in [-1, 2), got 2");
-  expect_refusal([&] { set_integer("num_classes", -1); }, "num_classes must be >= 0");
+  expect_refusal([&] { set_integer("num_classes", -1); }, "num_classes must lie in 0..");
+  expect_refusal([&] { set_integer("num_classes", 1 << 21); }, "num_classes must lie in 0..");
   expect_refusal([&] { replace_ids("/split/train", {0, 8}); }, "split train");
   expect_refusal([&] { replace_ids("/split/valid", {-1}); }, "split valid");
   expect_refusal([&] { replace_ids("/split/test", {3, 3}); }, "split test");
@@ -321,6 +322,71 @@ TEST_F(DamagedFile, IsReportedBeforeMemoryIsTakenForSizesThatItCannotHold) {
   replace_offsets("/graph/offsets", {});
   replace("/graph/offsets", H5T_STD_I64LE, {kHuge}, std::vector<std::int64_t>());
   EXPECT_THAT(refusal(), HasSubstr("/graph/offsets"));
+}
+
+TEST_F(DamagedFile, NeverMakesUsReadAnotherFile) {
+  // A whole dataset elsewhere, which would be believed.
+  const std::string other = folder_.file("other.kith.h5");
+  write_dataset(other, full_dataset());
+  for (const char* name : {"/features", "/graph/offsets", "/graph", "/split/test"}) {
+    write_dataset(path_, full_dataset());
+    change([&](hid_t file) {
+      H5Ldelete(file, name, H5P_DEFAULT);
+      ASSERT_GE(H5Lcreate_external(other.c_str(), name, file, name, H5P_DEFAULT, H5P_DEFAULT), 0);
+    });
+    EXPECT_THAT(refusal(), HasSubstr(concat(name, " is a link to another place")));
+  }
+  const hid_t elsewhere = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_external(elsewhere, other.c_str(), 0, 96);
+  write_dataset(path_, full_dataset());
+  replace("/features", H5T_IEEE_F32LE, {8, 3}, std::vector<float>(), elsewhere);
+  EXPECT_THAT(refusal(), HasSubstr("/features is stored in another file"));
+  H5Pclose(elsewhere);
+
+  const hid_t pieced = H5Pcreate(H5P_DATASET_CREATE);
+  const hsize_t dims[] = {8, 3};
+  const hid_t space = H5Screate_simple(2, dims, nullptr);
+  H5Pset_virtual(pieced, space, other.c_str(), "/features", space);
+  write_dataset(path_, full_dataset());
+  replace("/features", H5T_IEEE_F32LE, {8, 3}, std::vector<float>(), pieced);
+  EXPECT_THAT(refusal(), HasSubstr("/features must be stored contiguously"));
+  H5Sclose(space);
+  H5Pclose(pieced);
+}
+
+TEST_F(DamagedFile, IsReportedWhenAnArrayThatMayBeMissingIsLost) {
+  for (const char* name : {"/graph/edge_id", "/nodes/label", "/communities/level1", "/features"}) {
+    write_dataset(path_, full_dataset());
+    change([&](hid_t file) { ASSERT_GE(H5Ldelete(file, name, H5P_DEFAULT), 0); });
+    EXPECT_THAT(refusal({.verify_checksums = true}),
+                HasSubstr(concat(name, " has a checksum, but is missing")));
+    EXPECT_TRUE(is_accepted({})) << name;
+  }
+}
+
+TEST_F(DamagedFile, IsReportedWhenItNamesOneLevelManyTimes) {
+  change([](hid_t file) {
+    for (int level = 2; level < 40; ++level) {
+      const std::string name = concat("/communities/level", level);
+      ASSERT_GE(H5Lcreate_hard(file, "/communities/level1", file, name.c_str(), H5P_DEFAULT, H5P_DEFAULT), 0);
+    }
+  });
+  EXPECT_THAT(refusal(), HasSubstr("at most 32 community levels"));
+}
+
+TEST_F(DamagedFile, ShowsItsTextsInOneLine) {
+  change([](hid_t file) {
+    H5Adelete(file, "source");
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, 8);
+    const hid_t space = H5Screate(H5S_SCALAR);
+    const hid_t attribute = H5Acreate2(file, "source", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(attribute, type, "a\n\x1b[2J");
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(type);
+  });
+  EXPECT_EQ(read_dataset(path_).provenance.source, "a??[2J");
 }
 
 TEST_F(DamagedFile, IsReportedWhenFeaturesAreNotContiguous) {
