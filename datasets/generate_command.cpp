@@ -55,7 +55,7 @@ void run(const GenerateFlags& flags) {
   for (const Communities& level : dataset.levels)
     levels.push_back(measure_quality(dataset.graph.view(), level));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (!flags.json.empty()) write_text(flags.json, describe(flags, dataset, levels, seconds).dump(1) + "\n");
+  if (!flags.json.empty()) write_text(flags.json, json_text(describe(flags, dataset, levels, seconds)));
   if (flags.json == "-") return;
   std::printf("%s: %d nodes, %lld edges (%.1f s)\n%s", flags.output.c_str(), dataset.num_nodes(),
               static_cast<long long>(dataset.graph.num_edges()), seconds, to_text(levels).c_str());

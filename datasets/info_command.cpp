@@ -22,7 +22,7 @@ struct InfoFlags {
 
 void run(const InfoFlags& flags) {
   const InfoReport report = inspect_dataset(flags.file, flags.verify);
-  if (!flags.json.empty()) write_text(flags.json, to_json(report).dump(1) + "\n");
+  if (!flags.json.empty()) write_text(flags.json, json_text(to_json(report)));
   if (flags.json != "-") std::fputs(to_text(report).c_str(), stdout);
 }
 

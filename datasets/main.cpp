@@ -1,4 +1,6 @@
 // The kith command: registers every command and turns errors into one line and an exit code.
+#include <unistd.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -10,11 +12,13 @@
 #include <new>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "datasets/generate_command.h"
 #include "datasets/info_command.h"
 #include "datasets/prepare_command.h"
 #include "graph/errors.h"
+#include "graph/printable.h"
 #include "train/diagnose_command.h"
 #include "train/predict_command.h"
 #include "train/report.h"
@@ -22,6 +26,9 @@
 #include "train/stop_signals.h"
 #include "train/sweep_command.h"
 #include "train/train_command.h"
+
+/// There with AddressSanitizer, which would look for leaks in exit().
+extern "C" void __lsan_do_leak_check() __attribute__((weak));
 
 namespace {
 
@@ -33,8 +40,7 @@ std::string command_name(const CLI::App& app) {
 }
 
 int complain(const CLI::App& app, std::string message, ExitCode code) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  std::fprintf(stderr, "%s: %s\n", command_name(app).c_str(), message.c_str());
+  std::fprintf(stderr, "%s: %s\n", command_name(app).c_str(), kith::printable(std::move(message)).c_str());
   return code;
 }
 
@@ -83,12 +89,20 @@ int run(CLI::App& app, int argc, char** argv) {
   }
 }
 
+// A mapped file that shrinks, or whose disk fails, shows as this signal in whichever thread reads it.
+extern "C" void say_that_a_file_is_gone(int /*signal*/) {
+  constexpr char kLine[] = "kith: a file was cut short while it was read, or its disk failed\n";
+  (void)!::write(STDERR_FILENO, kLine, sizeof(kLine) - 1);
+  ::_exit(kBadInput);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // A file-size limit or a closed pipe then shows as a failed write, which gets its one line.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGBUS, say_that_a_file_is_gone);
   CLI::App app("Kith trains graph neural networks on batches that follow the structure of the graph", "kith");
   app.set_version_flag("--version", std::string("kith ") + kith::kVersion);
   app.require_subcommand(1);
@@ -101,5 +115,9 @@ int main(int argc, char** argv) {
   kith::add_stage_eval_command(app);
   kith::add_diagnose_command(app);
   app.footer("See 'kith COMMAND --help' for the options of a command and an example.");
-  return run(app, argc, argv);
+  const int code = run(app, argc, argv);
+  // Not exit(): it waits for OpenBLAS's threads, and those wait for ever for memory that a limit denies them.
+  std::fflush(nullptr);
+  if (__lsan_do_leak_check != nullptr) __lsan_do_leak_check();
+  ::_exit(code);
 }

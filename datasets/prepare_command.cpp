@@ -83,7 +83,7 @@ void print(const PrepareReport& report) {
 
 void run(const PrepareFlags& flags) {
   const PrepareReport report = prepare(resolve(flags));
-  if (!flags.json.empty()) write_text(flags.json, to_json(report).dump(1) + "\n");
+  if (!flags.json.empty()) write_text(flags.json, json_text(to_json(report)));
   if (flags.json != "-") print(report);
 }
 

@@ -24,19 +24,17 @@ class Prefetcher {
   Prefetcher(std::size_t begin, std::size_t end, std::size_t depth, std::function<T(std::size_t)> make,
              std::size_t num_workers = 1)
       : make_(std::move(make)), end_(end), next_to_make_(begin), next_to_take_(begin), slots_(depth) {
-    for (std::size_t i = 0; i < std::min(depth, num_workers); ++i) {
-      workers_.emplace_back([this] { work(); });
+    try {
+      for (std::size_t i = 0; i < std::min(depth, num_workers); ++i) {
+        workers_.emplace_back([this] { work(); });
+      }
+    } catch (...) {
+      stop();  // no destructor will: without memory or threads for all of them, those that run must end
+      throw;
     }
   }
 
-  ~Prefetcher() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_stopping_ = true;
-    }
-    slot_freed_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~Prefetcher() { stop(); }
 
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
@@ -52,6 +50,7 @@ class Prefetcher {
       slot_filled_.wait(lock, [&] { return slot.item || slot.error; });
       taken = std::exchange(slot, {});
       next_to_take_ = taken.error ? end_ : next_to_take_ + 1;
+      is_stopping_ = taken.error != nullptr;  // nobody will take what follows
     }
     slot_freed_.notify_all();
     if (taken.error) std::rethrow_exception(taken.error);
@@ -63,6 +62,15 @@ class Prefetcher {
     std::optional<T> item;
     std::exception_ptr error;
   };
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopping_ = true;
+    }
+    slot_freed_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
 
   std::optional<T> make_inline() {
     const std::size_t i = std::exchange(next_to_take_, end_);  // stays at the end if make throws

@@ -142,6 +142,10 @@ Json to_json(const RunReport& report, const Dataset& dataset, std::string_view d
   return json;
 }
 
+std::string json_text(const Json& json) {
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 std::int64_t peak_rss_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -159,12 +163,16 @@ void write_text(const std::string& path, const std::string& text) {
   KITH_CHECK(out, IoError, path, ": cannot be written: ", std::strerror(errno));
   out << text;
   out.close();
-  const int error = errno;
-  std::error_code rename_error;
-  if (out) std::filesystem::rename(temporary, path, rename_error);
-  if (out && !rename_error) return;
-  std::filesystem::remove(temporary, rename_error);
-  KITH_CHECK(error != ENOSPC, EnvironmentError, path, ": not enough disk space");
+  int error = errno;
+  if (out) {
+    std::error_code rename_error;
+    std::filesystem::rename(temporary, path, rename_error);
+    if (!rename_error) return;
+    error = rename_error.value();
+  }
+  std::error_code ignored;
+  std::filesystem::remove(temporary, ignored);
+  KITH_CHECK(error != ENOSPC && error != EDQUOT, EnvironmentError, path, ": not enough disk space");
   throw IoError(concat(path, ": cannot be written: ", std::strerror(error)));
 }
 

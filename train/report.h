@@ -19,6 +19,10 @@ nlohmann::ordered_json to_json(const RunReport& report, const Dataset& dataset, 
 /// The options alone, in the words of the command line.
 nlohmann::ordered_json to_json(const RunOptions& options);
 
+/// JSON as it is written: indented, with a newline at the end. A file's name may hold any bytes; those that are
+/// not UTF-8 become U+FFFD.
+std::string json_text(const nlohmann::ordered_json& json);
+
 /// Peak resident memory of this process.
 std::int64_t peak_rss_bytes();
 

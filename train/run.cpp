@@ -12,6 +12,18 @@
 #include "train/tune_candidates.h"
 
 namespace kith {
+namespace {
+
+/// With several labels a node that is for the trainer to refuse.
+bool can_learn(const Dataset& dataset) {
+  const std::vector<std::int32_t>& labels = dataset.labels.of_node;
+  return labels.empty() || std::ranges::any_of(dataset.splits.train, [&](NodeId v) {
+           return labels[static_cast<std::size_t>(v)] != kNoLabel;
+         });
+}
+
+}  // namespace
+
 RunOptions resolve(RunOptions options, const Dataset& dataset) {
   KITH_CHECK(options.epochs > 0, InvalidArgument, "train: epochs must be > 0, got ", options.epochs);
   KITH_CHECK(options.patience >= 0, InvalidArgument, "train: patience must be >= 0, got ", options.patience);
@@ -22,6 +34,8 @@ RunOptions resolve(RunOptions options, const Dataset& dataset) {
   KITH_CHECK(!dataset.splits.train.empty(), InvalidArgument, "train: the dataset has no training nodes");
   KITH_CHECK(options.finish_random >= 0 && options.finish_random < options.epochs, InvalidArgument,
              "train: finish_random must be in [0, epochs), got ", options.finish_random);
+  KITH_CHECK(can_learn(dataset), InvalidArgument, "train: none of the ", dataset.splits.train.size(),
+             " training nodes has a label");
   options.model.in_channels = dataset.features.dim();
   options.model.out_channels = dataset.labels.num_classes;
   options.model.seed = options.seed;

@@ -135,7 +135,7 @@ void run(const TrainFlags& flags) {
   if (!flags.json.empty()) {
     nlohmann::ordered_json json = to_json(report, dataset, backend->name());
     if (tuned) json["tune"] = to_json(*tuned);
-    write_text(flags.json, json.dump(1) + "\n");
+    write_text(flags.json, json_text(json));
   }
   if (flags.json == "-") return;
   std::printf("best epoch %d: valid %.4f, test %.4f after %.2f s of training (%.2f s in all)\n",

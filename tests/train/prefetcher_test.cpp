@@ -62,6 +62,23 @@ TEST(Prefetcher, RethrowsInThePlaceOfTheItemAndThenEnds) {
   }
 }
 
+TEST(Prefetcher, MakesNothingMoreOnceAnExceptionCameOut) {
+  constexpr std::size_t kDepth = 4;
+  std::atomic<std::size_t> num_made = 0;
+  Prefetcher<int> items(
+      0, 100'000, kDepth,
+      [&](std::size_t i) {
+        if (i == 0) throw std::runtime_error("zero");
+        ++num_made;
+        return 1;
+      },
+      2);
+  EXPECT_THROW(items.next(), std::runtime_error);
+  EXPECT_FALSE(items.next().has_value());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // long enough to make thousands, if they did
+  EXPECT_LE(num_made, kDepth + 2);
+}
+
 TEST(Prefetcher, StopsItsWorkersWhenDroppedHalfWay) {
   std::atomic<int> made = 0;
   {

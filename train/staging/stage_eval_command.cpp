@@ -61,7 +61,7 @@ void run(const StageEvalFlags& flags) {
   KITH_CHECK(!error, IoError, flags.folder, ": cannot be made: ", error.message());
   const StageEvalReport report = evaluate_staging(dataset, *backend, options, print_policy);
   const std::string table = to_table(report);
-  write_text(flags.folder + "/stage_eval.json", to_json(report).dump(1) + "\n");
+  write_text(flags.folder + "/stage_eval.json", json_text(to_json(report)));
   write_text(flags.folder + "/stage_eval.txt", table);
   write_text(flags.folder + "/stage_eval.svg", plot_staging(report));
   std::fputs(table.c_str(), stdout);
