@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <new>
 #include <utility>
 
 #include "graph/errors.h"
@@ -108,17 +109,22 @@ Tensor BufferPool::acquire(std::int64_t rows, std::int64_t cols, Scalar scalar) 
   return {acquire(bytes), rows, cols, scalar};
 }
 
+bool BufferPool::keep(std::byte* data, std::size_t bytes) noexcept {
+  try {
+    kept_.emplace(bytes, data);
+  } catch (const std::bad_alloc&) {  // of the map; called by destructors, which must not throw
+    return false;
+  }
+  kept_bytes_ += bytes;
+  return true;
+}
+
 void BufferPool::give_back(void* pool, std::byte* data, std::size_t bytes) {
   auto* const self = static_cast<BufferPool*>(pool);
   std::unique_lock lock(self->mutex_);
   self->live_bytes_ -= bytes;
   --self->num_live_;
-  if (self->options_.is_reusing) {
-    self->kept_.emplace(bytes, data);
-    self->kept_bytes_ += bytes;
-  } else {
-    std::free(data);
-  }
+  if (!self->options_.is_reusing || !self->keep(data, bytes)) std::free(data);
   const bool is_last = self->is_closed_ && self->num_live_ == 0;
   lock.unlock();
   if (is_last) {

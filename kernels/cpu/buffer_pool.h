@@ -41,6 +41,7 @@ class BufferPool {
   ~BufferPool();
 
   static void give_back(void* pool, std::byte* data, std::size_t bytes);
+  bool keep(std::byte* data, std::size_t bytes) noexcept;  ///< false: there is no memory to keep it
   std::byte* take_kept(std::size_t bytes, std::size_t& block_bytes);
   void shrink();
 
