@@ -117,6 +117,8 @@ void add_partition_options(CLI::App& command, PrepareFlags& flags) {
       ->capture_default_str();
   command.add_option("--method", flags.method, "metis or lpa (size-bounded label propagation, faster)")
       ->capture_default_str();
+  command.add_flag("!--no-memory-check", partition.checks_memory,
+                   "Start METIS even if there seems to be too little memory for it");
   command.add_option("--communities-from", flags.options.communities_from,
                      "Text file with the community of each node, a line each, in the source's order");
   command.add_option(

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "graph/memory_limit.h"
 #include "partition/community_order.h"
 #include "partition/partition_cache.h"
 #include "partition/quotient.h"
@@ -77,10 +78,13 @@ std::vector<std::int32_t> run_finder(CsrView graph, std::int32_t count, const Pa
            " adjacency entries, at most ", static_cast<std::int64_t>(largest), " nodes a community");
     return label_propagation(graph, static_cast<std::int32_t>(largest), options.seed);
   }
+  const std::int64_t needed = estimate_metis_bytes(graph.num_nodes(), graph.num_edges(), count);
   report(options, "partition: METIS, ", count, " parts of ", graph.num_nodes(), " nodes, ", graph.num_edges(),
-         " adjacency entries; it needs about ",
-         (estimate_metis_bytes(graph.num_nodes(), graph.num_edges(), count) + (1 << 20) - 1) >> 20,
-         " MiB besides the graph");
+         " adjacency entries; it needs about ", (needed + (1 << 20) - 1) >> 20, " MiB besides the graph");
+  if (options.checks_memory) {
+    require_memory(needed, "partition: METIS",
+                   "--method lpa (label propagation) needs far less, --no-memory-check tries anyway");
+  }
   return metis_partition(graph, {}, {},
                          {.num_parts = count, .imbalance = options.imbalance, .seed = options.seed});
 }

@@ -29,6 +29,7 @@ struct PartitionOptions {
   double imbalance = 1.0;       ///< largest part may hold (1 + imbalance) x the mean size, >= 0.001;
                                 ///< coarser levels use at most 0.3
   std::uint64_t seed = 0;
+  bool checks_memory = true;   ///< METIS is not started where there seems to be too little memory for it
   std::string cache_dir = {};  ///< partitions are kept here by graph hash and options; empty = no cache
   std::function<void(const std::string&)> progress = {};  ///< told one line a stage; may be empty
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/errors.h"
+#include "graph/memory_limit.h"
 #include "train/profile.h"
 #include "train/run_checkpoints.h"
 #include "train/stopwatch.h"
@@ -46,9 +47,20 @@ RunOptions resolve(RunOptions options, const Dataset& dataset) {
 
 namespace {
 
-const ModelOptions& check_trainable(const ModelOptions& model, const Dataset& dataset) {
+/// Evaluation holds two layers of every node. Says so before the first epoch, not after it.
+void check_evaluation_memory(const ModelOptions& model, const Dataset& dataset, Backend& backend) {
+  if (backend.name() != "cpu") return;  // a device says so itself
+  const std::int64_t hidden = model.num_layers > 1 ? model.hidden_channels : 0;
+  const std::int64_t widest =
+      hidden + std::max<std::int64_t>(model.out_channels, model.num_layers > 2 ? hidden : 0);
+  require_memory(dataset.num_nodes() * widest * static_cast<std::int64_t>(sizeof(float)),
+                 "train: evaluation over all nodes", "a smaller --hidden needs less");
+}
+
+const ModelOptions& check_trainable(const ModelOptions& model, const Dataset& dataset, Backend& backend) {
   KITH_CHECK(model.in_channels > 0, InvalidArgument, "train: the dataset has no features");
   KITH_CHECK(!dataset.labels.empty(), InvalidArgument, "train: the dataset has no labels");
+  check_evaluation_memory(model, dataset, backend);
   return model;
 }
 
@@ -62,7 +74,7 @@ class Run {
         options_(resolve(std::move(options), dataset)),
         // The loader first: it refuses bad knobs before any work is done.
         loader_(dataset, dataset.splits.train, options_.loader),
-        model_(backend, check_trainable(options_.model, dataset)),
+        model_(backend, check_trainable(options_.model, dataset, backend)),
         trainer_(model_, dataset, options_.trainer),
         epoch_(begin_epoch(0)) {
     options_.loader = loader_.options();

@@ -165,5 +165,20 @@ TEST(Run, RefusesWhatCannotBeTrained) {
   });
 }
 
+TEST(Run, SaysBeforeItBeginsThatEvaluationWouldNotFit) {
+  const Dataset dataset = test::learnable_dataset();
+  const auto backend = make_cpu_backend();
+  RunOptions run = small_run(ModelKind::sage);
+  run.model.hidden_channels = 1'000'000'000;
+  try {
+    run_training(dataset, *backend, run);
+    FAIL();
+  } catch (const EnvironmentError& error) {
+    EXPECT_NE(std::string(error.what()).find("evaluation over all nodes needs about 1525"), std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("--hidden"), std::string::npos) << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace kith
