@@ -56,7 +56,8 @@ std::int64_t room_in_groups(const std::string& root) {
     if (controllers.empty()) {
       room = std::min(room, room_in_group(groups, path, "memory.max", "memory.current"));
     } else if (controllers == "memory") {
-      room = std::min(room, room_in_group(groups + "/memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes"));
+      room = std::min(
+          room, room_in_group(groups + "/memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes"));
     }
   }
   return room;
@@ -66,7 +67,8 @@ std::int64_t room_for_addresses(const std::string& root) {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kUnlimited;
   const std::int64_t used = read_kibibytes(root + "proc/self/status", "VmSize:").value_or(0);
-  return std::max<std::int64_t>(static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, kUnlimited)) - used, 0);
+  return std::max<std::int64_t>(static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, kUnlimited)) - used,
+                                0);
 }
 
 }  // namespace

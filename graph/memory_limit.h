@@ -13,8 +13,8 @@ namespace kith {
 /// file system that is asked.
 std::optional<std::int64_t> available_memory(const std::string& root = "/");
 
-/// Throws EnvironmentError, "<who> needs about N MiB of memory, M MiB are available; <remedy>", if `needed` bytes are
-/// more than `available`, or than it is known.
+/// Throws EnvironmentError, "<who> needs about N MiB of memory, M MiB are available; <remedy>", if `needed`
+/// bytes are more than `available`, or than it is known.
 void require_memory(std::int64_t needed, std::string_view who, std::string_view remedy,
                     std::optional<std::int64_t> available = available_memory());
 

@@ -111,10 +111,15 @@ class Run {
 
   bool is_finishing() const { return progress_.first_random_epoch >= 0; }
 
+  /// For random batches at the end, which need a while to make good what structure cost.
+  std::int32_t reserved_epochs() const {
+    return options_.finish_random == 0 ? 0 : std::max(options_.finish_random, options_.epochs / 4);
+  }
+
   /// Whether the knobs have given what they can.
   bool are_knobs_done() const {
     const std::int32_t since_best = num_epochs() - 1 - progress_.best_epoch;
-    return num_epochs() >= options_.epochs - options_.finish_random ||
+    return num_epochs() >= options_.epochs - reserved_epochs() ||
            (options_.patience > 0 && num_epochs() > 0 && since_best >= options_.patience);
   }
 

@@ -24,8 +24,8 @@ struct RunOptions {
   std::int32_t patience =
       10;  ///< epochs without a better validation result before stopping; 0 = never stop early
   std::uint64_t seed = 0;
-  /// The last epochs that random batches have, at most: from the best parameters, they go on until this many
-  /// epochs are no better. 0 = none.
+  /// At the end come random batches, from the best parameters on, until this many epochs are no better. A
+  /// quarter of `epochs` (at least as many) is kept for them; patience may leave more. 0 = none.
   std::int32_t finish_random = 0;
 };
 

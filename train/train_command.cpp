@@ -90,7 +90,10 @@ void print_batch(std::size_t done, std::size_t of) {
                         !kept.empty());
 }
 
-constexpr std::int32_t kCheckedEpochs = 3;  // of random batches, after knobs that a search chose
+/// For how many random epochs without a better result a run goes on after knobs that a search chose.
+std::int32_t checked_epochs(const RunOptions& options) {
+  return std::min(std::max(3, options.patience / 2), options.epochs - 1);
+}
 
 /// Sets the knobs in `options` to what suits best.
 TuneReport choose_knobs(const TrainFlags& flags, const Dataset& dataset, Backend& backend,
@@ -100,7 +103,7 @@ TuneReport choose_knobs(const TrainFlags& flags, const Dataset& dataset, Backend
   TuneReport report = tune(dataset, backend, options, {.accuracy_loss = flags.tune_loss / 100});
   options.loader = report.trials[report.chosen].loader;
   if (report.chosen != 0 && options.finish_random == 0) {
-    options.finish_random = std::min(kCheckedEpochs, options.epochs - 1);
+    options.finish_random = checked_epochs(options);
     report.explanation.back() += concat(" --finish-random ", options.finish_random);
   }
   for (const std::string& line : report.explanation) std::fprintf(stderr, "tune: %s\n", line.c_str());

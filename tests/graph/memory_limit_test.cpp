@@ -71,7 +71,8 @@ TEST(RequireMemory, NamesBothNumbersAndTheRemedy) {
     require_memory(5 * kMiB + 1, "METIS", "--method lpa needs less", 3 * kMiB);
     FAIL();
   } catch (const EnvironmentError& error) {
-    EXPECT_STREQ(error.what(), "METIS needs about 6 MiB of memory, 3 MiB are available; --method lpa needs less");
+    EXPECT_STREQ(error.what(),
+                 "METIS needs about 6 MiB of memory, 3 MiB are available; --method lpa needs less");
   }
 }
 
