@@ -100,7 +100,12 @@ TuneReport choose_knobs(const TrainFlags& flags, const Dataset& dataset, Backend
                         RunOptions& options) {
   KITH_CHECK(flags.checkpoint.folder.empty(), InvalidArgument,
              "--tune: run it once without --checkpoint, then train with the knobs that it prints");
-  TuneReport report = tune(dataset, backend, options, {.accuracy_loss = flags.tune_loss / 100});
+  const auto stop_if_told = [] {
+    const int signal = StopSignals::received();
+    if (signal != 0)
+      throw StoppedBySignal(signal, "stopped during the search for knobs; nothing was kept", false);
+  };
+  TuneReport report = tune(dataset, backend, options, {.accuracy_loss = flags.tune_loss / 100}, stop_if_told);
   options.loader = report.trials[report.chosen].loader;
   if (report.chosen != 0 && options.finish_random == 0) {
     options.finish_random = checked_epochs(options);

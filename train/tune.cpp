@@ -21,8 +21,10 @@ constexpr std::int64_t kWarmUpBatches = 2;
 /// Contenders on one model, whose state is exchanged.
 class TrainingArena final : public TuneArena {
  public:
-  TrainingArena(const Dataset& dataset, Backend& backend, const RunOptions& options)
+  TrainingArena(const Dataset& dataset, Backend& backend, const RunOptions& options,
+                const std::function<void()>& on_batch)
       : dataset_(dataset),
+        on_batch_(on_batch),
         model_(backend, options.model),
         trainer_(model_, dataset, in_place(options.trainer)),
         start_(trainer_.save()),
@@ -100,13 +102,14 @@ class TrainingArena final : public TuneArena {
     const Stopwatch watch;
     bool is_done = false;
     while (!is_done) {
-      const auto on_batch = [&](std::size_t, std::size_t) {
+      const auto count = [&](std::size_t, std::size_t) {
+        if (on_batch_) on_batch_();
         ++contender.batches;
         contender.seconds = seconds_before + watch.seconds();
         is_done = is_enough(contender);
         return !is_done;
       };
-      if (!trainer_.advance(*contender.loader, contender.epoch, on_batch)) continue;
+      if (!trainer_.advance(*contender.loader, contender.epoch, count)) continue;
       contender.input_nodes += contender.epoch.report.stats.input_nodes;
       contender.epoch = begin_epoch(contender.epoch.report.epoch + 1);
     }
@@ -118,6 +121,7 @@ class TrainingArena final : public TuneArena {
 
   const Stopwatch watch_;
   const Dataset& dataset_;
+  const std::function<void()>& on_batch_;
   Model model_;
   Trainer trainer_;
   const TrainerState start_;
@@ -169,7 +173,7 @@ std::vector<std::string> explain(const TuneReport& report, const TuneOutcome& ou
 }  // namespace
 
 TuneReport tune(const Dataset& dataset, Backend& backend, const RunOptions& options,
-                const TuneOptions& tune_options) {
+                const TuneOptions& tune_options, const std::function<void()>& on_batch) {
   KITH_CHECK(tune_options.share > 0 && tune_options.share <= 1, InvalidArgument,
              "tune: share must be in (0, 1], got ", tune_options.share);
   KITH_CHECK(tune_options.accuracy_loss >= 0 && tune_options.accuracy_loss <= 1, InvalidArgument,
@@ -180,7 +184,7 @@ TuneReport tune(const Dataset& dataset, Backend& backend, const RunOptions& opti
   KITH_CHECK(dataset.splits.valid.size() >= kProbeBatches, InvalidArgument, "tune: at least ", kProbeBatches,
              " validation nodes are needed, the dataset has ", dataset.splits.valid.size());
   const RunOptions resolved = resolve(options, dataset);
-  TrainingArena arena(dataset, backend, resolved);
+  TrainingArena arena(dataset, backend, resolved, on_batch);
   const TuneOutcome outcome = search(arena, tune_options, expected_epochs(options));
   TuneReport report{.trials = {}, .chosen = outcome.chosen, .seconds = arena.seconds(), .explanation = {}};
   for (std::size_t i = 0; i < arena.size(); ++i) {

@@ -1,6 +1,7 @@
 // Chooses the knobs for this graph, model and machine, by a short search before training.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -32,8 +33,9 @@ struct TuneReport {
 /// Trains a little with each of several knobs; see search(). options.loader: everything but the knobs is kept.
 /// Features are read in place, whatever options.trainer.staging says; accuracy is that of sampled
 /// neighbourhoods of validation nodes. Throws InvalidArgument for options that do not fit the dataset.
+/// on_batch: is called after every batch, and may throw to end the search.
 TuneReport tune(const Dataset& dataset, Backend& backend, const RunOptions& options,
-                const TuneOptions& tune_options);
+                const TuneOptions& tune_options, const std::function<void()>& on_batch = {});
 
 nlohmann::ordered_json to_json(const TuneReport& report);
 

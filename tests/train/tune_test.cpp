@@ -72,6 +72,16 @@ TEST_F(Tune, AWholeGraphInABatchIsNotSearched) {
   EXPECT_THAT(report.explanation[1], HasSubstr("so few batches"));
 }
 
+TEST_F(Tune, EndsAfterTheBatchInWhichItIsToldTo) {
+  struct Stop {};
+  int num_batches = 0;
+  const auto stop = [&] {
+    if (++num_batches == 5) throw Stop();
+  };
+  EXPECT_THROW(tune(dataset, *backend, options, {}, stop), Stop);
+  EXPECT_EQ(num_batches, 5);
+}
+
 TEST_F(Tune, RefusesWhatItCannotSearch) {
   EXPECT_THROW(tune(dataset, *backend, options, {.share = 0}), InvalidArgument);
   EXPECT_THROW(tune(dataset, *backend, options, {.accuracy_loss = -0.1}), InvalidArgument);
