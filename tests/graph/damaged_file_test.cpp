@@ -381,7 +381,8 @@ TEST_F(DamagedFile, ShowsItsTextsInOneLine) {
     H5Tset_size(type, 8);
     const hid_t space = H5Screate(H5S_SCALAR);
     const hid_t attribute = H5Acreate2(file, "source", type, space, H5P_DEFAULT, H5P_DEFAULT);
-    H5Awrite(attribute, type, "a\n\x1b[2J");
+    const char text[8] = "a\n\x1b[2J";
+    H5Awrite(attribute, type, text);
     H5Aclose(attribute);
     H5Sclose(space);
     H5Tclose(type);
