@@ -336,7 +336,8 @@ Damage put_link(Patient& patient) {
   const std::string name = patient.any_array();
   const std::string valid = (patient.folder() / "valid.kith.h5").string();
   if (patient.below(3) == 0) {
-    const std::string group = name.substr(0, std::max<std::size_t>(name.rfind('/'), 2));
+    const std::size_t slash = name.rfind('/');
+    const std::string group = slash == 0 ? name : name.substr(0, slash);
     patient.remove(group);
     H5Lcreate_external(valid.c_str(), group.c_str(), patient.file(), group.c_str(), H5P_DEFAULT, H5P_DEFAULT);
     return {.what = "external link " + group, .must_be_refused = true};
