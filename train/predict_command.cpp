@@ -1,7 +1,5 @@
 #include "train/predict_command.h"
 
-#include <tbb/global_control.h>
-
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -18,6 +16,7 @@
 #include "train/npy_file.h"
 #include "train/predict.h"
 #include "train/run_request.h"
+#include "train/thread_limit.h"
 
 namespace kith {
 namespace {
@@ -40,10 +39,7 @@ std::vector<NodeId> chosen_nodes(const Dataset& dataset, const std::string& spli
 void run(const PredictFlags& flags) {
   KITH_CHECK(flags.threads >= 0, InvalidArgument, "--threads: 0 (all cores) or more is expected, got ",
              flags.threads);
-  std::optional<tbb::global_control> limit;
-  if (flags.threads > 0) {
-    limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(flags.threads));
-  }
+  const ThreadLimit limit(flags.threads);
   const std::unique_ptr<Backend> backend = make_backend(flags.device);
   const std::optional<Checkpoint> checkpoint =
       CheckpointFolder(flags.folder).read_newest([](const std::string&, const std::string& problem) {

@@ -2,16 +2,13 @@
 
 #include <sys/resource.h>
 
-#include <cerrno>
+#include <array>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <span>
 
-#include "graph/errors.h"
+#include "graph/whole_file.h"
 #include "partition/hierarchy.h"
 
 namespace kith {
@@ -157,23 +154,8 @@ void write_text(const std::string& path, const std::string& text) {
     std::cout << text << std::flush;
     return;
   }
-  const std::string temporary = path + ".tmp";
-  errno = 0;
-  std::ofstream out(temporary, std::ios::binary);
-  KITH_CHECK(out, IoError, path, ": cannot be written: ", std::strerror(errno));
-  out << text;
-  out.close();
-  int error = errno;
-  if (out) {
-    std::error_code rename_error;
-    std::filesystem::rename(temporary, path, rename_error);
-    if (!rename_error) return;
-    error = rename_error.value();
-  }
-  std::error_code ignored;
-  std::filesystem::remove(temporary, ignored);
-  KITH_CHECK(error != ENOSPC && error != EDQUOT, EnvironmentError, path, ": not enough disk space");
-  throw IoError(concat(path, ": cannot be written: ", std::strerror(error)));
+  const std::array<std::span<const std::byte>, 1> parts{std::as_bytes(std::span(text))};
+  replace_file(path, parts);
 }
 
 }  // namespace kith

@@ -1,10 +1,8 @@
 #include "train/run_request.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <string_view>
 
 #include "graph/errors.h"
 #include "train/report.h"
@@ -13,8 +11,6 @@ namespace kith {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::array<std::string_view, 4> kDatasetKeys = {"source", "created", "nodes", "edges"};
 
 /// "p_intra" -> "--p-intra".
 std::string option_name(std::string key) {
@@ -41,26 +37,31 @@ bool may_go_on(const std::string& key, const Json& before, const Json& now) {
 
 }  // namespace
 
-Json request_of(const RunOptions& options, const Dataset& dataset) {
-  return {{"options", to_json(options)},
-          {"source", dataset.provenance.source},
+Json identity_of(const Dataset& dataset) {
+  return {{"source", dataset.provenance.source},
           {"created", dataset.provenance.created},
           {"nodes", dataset.num_nodes()},
           {"edges", dataset.graph.num_edges()}};
 }
 
+Json request_of(const RunOptions& options, const Dataset& dataset) {
+  Json request = {{"options", to_json(options)}};
+  request.update(identity_of(dataset));
+  return request;
+}
+
 void check_same_request(const std::string& stored, const RunOptions& options, const Dataset& dataset,
                         const std::string& where) {
   const Json before = Json::parse(stored);
-  const Json now = request_of(options, dataset);
-  for (const std::string_view name : kDatasetKeys) {
-    const std::string key(name);
-    KITH_CHECK(at_or_null(before, key) == now[key], InvalidArgument, "--resume: ", where,
+  const Json identity = identity_of(dataset);
+  for (const auto& [key, value] : identity.items()) {
+    KITH_CHECK(at_or_null(before, key) == value, InvalidArgument, "--resume: ", where,
                " is of another dataset: expected ", key, " ", text_of(at_or_null(before, key)), ", got ",
-               text_of(now[key]));
+               text_of(value));
   }
   const Json& options_before = at_or_null(before, "options");
-  for (const auto& [key, value] : now["options"].items()) {
+  const Json options_now = to_json(options);
+  for (const auto& [key, value] : options_now.items()) {
     const Json other = at_or_null(options_before, key);
     KITH_CHECK(may_go_on(key, other, value), InvalidArgument, "--resume: ", where,
                " was made with other options: expected ", option_name(key), " ", text_of(other), ", got ",
@@ -84,10 +85,9 @@ ModelOptions model_of_request(const std::string& stored, const std::string& wher
 
 bool is_same_dataset(const std::string& stored, const Dataset& dataset) {
   const Json before = Json::parse(stored);
-  const Json now = request_of({}, dataset);
-  return std::ranges::all_of(kDatasetKeys, [&](std::string_view name) {
-    return at_or_null(before, std::string(name)) == now[std::string(name)];
-  });
+  const Json identity = identity_of(dataset);
+  return std::ranges::all_of(
+      identity.items(), [&](const auto& entry) { return at_or_null(before, entry.key()) == entry.value(); });
 }
 
 }  // namespace kith

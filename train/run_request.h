@@ -9,6 +9,9 @@
 
 namespace kith {
 
+/// What tells a dataset from another: source, created, nodes, edges.
+nlohmann::ordered_json identity_of(const Dataset& dataset);
+
 /// Stored beside a result, and compared before it is used again.
 nlohmann::ordered_json request_of(const RunOptions& options, const Dataset& dataset);
 

@@ -13,6 +13,7 @@
 #include "graph/dataset_file.h"
 #include "graph/errors.h"
 #include "train/report.h"
+#include "train/run_request.h"
 #include "train/sweep_plot.h"
 
 namespace kith {
@@ -27,14 +28,6 @@ Json read_json(const std::string& path) {
   if (!in) return nullptr;
   Json json = Json::parse(in, nullptr, /*allow_exceptions=*/false);
   return json.is_discarded() ? nullptr : json;
-}
-
-Json identity_of(const std::string& file) {
-  const Dataset dataset = read_dataset(file);
-  return {{"source", dataset.provenance.source},
-          {"created", dataset.provenance.created},
-          {"nodes", dataset.num_nodes()},
-          {"edges", dataset.graph.num_edges()}};
 }
 
 /// Throws for the first entry of `asked` that `stored` has with another value.
@@ -52,7 +45,7 @@ SweepFolder::SweepFolder(std::string path, const Json& shared, const std::vector
     : path_(std::move(path)) {
   Json graphs = Json::object();
   for (const SweepRun& run : runs) {
-    if (!graphs.contains(run.graph)) graphs[run.graph] = identity_of(run.file);
+    if (!graphs.contains(run.graph)) graphs[run.graph] = identity_of(read_dataset(run.file));
   }
   std::error_code error;
   fs::create_directories(path_ + "/runs", error);

@@ -1,6 +1,5 @@
 #include "train/train_command.h"
 
-#include <tbb/global_control.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -22,6 +21,7 @@
 #include "train/report.h"
 #include "train/run.h"
 #include "train/stop_signals.h"
+#include "train/thread_limit.h"
 #include "train/tune.h"
 
 namespace kith {
@@ -121,10 +121,7 @@ void run(const TrainFlags& flags) {
                      .on_epoch = print_epoch,
                      .should_stop = [] { return StopSignals::received() != 0; },
                      .on_note = print_note};
-  std::optional<tbb::global_control> limit;
-  if (flags.threads > 0) {
-    limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(flags.threads));
-  }
+  const ThreadLimit limit(flags.threads);
   const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend);
   const Dataset dataset = open_for_training(flags);
   options.trainer.staging = flags.staging(dataset);

@@ -9,6 +9,7 @@
 
 #include "graph/errors.h"
 #include "tests/support/learnable.h"
+#include "tests/train/checkpoint_runs.h"
 #include "train/report.h"
 
 namespace kith {
@@ -27,14 +28,6 @@ RunOptions small_run(ModelKind kind) {
   run.patience = 0;
   run.seed = 3;
   return run;
-}
-
-/// The report as JSON without what a clock or the memory meter says.
-std::string timeless(const RunReport& report, const Dataset& dataset) {
-  nlohmann::ordered_json json = to_json(report, dataset, "cpu");
-  for (auto& epoch : json["epochs"]) epoch.erase("seconds");
-  for (const char* key : {"seconds_to_best", "total_seconds", "peak_rss_bytes"}) json.erase(key);
-  return json.dump();
 }
 
 class Runs : public testing::TestWithParam<ModelKind> {};
@@ -61,7 +54,7 @@ TEST_P(Runs, AreTheSameToTheByteForAnyThreadsAndPrefetchDepth) {
       RunOptions run = small_run(GetParam());
       run.epochs = 3;
       run.loader.prefetch_depth = depth;
-      const std::string json = timeless(run_training(dataset, *backend, run), dataset);
+      const std::string json = test::timeless(run_training(dataset, *backend, run), dataset);
       if (first.empty()) first = json;
       EXPECT_EQ(json, first) << threads << " threads, depth " << depth;
     }
@@ -69,7 +62,7 @@ TEST_P(Runs, AreTheSameToTheByteForAnyThreadsAndPrefetchDepth) {
   RunOptions other = small_run(GetParam());
   other.epochs = 3;
   other.seed = 4;
-  EXPECT_NE(timeless(run_training(dataset, *backend, other), dataset), first);
+  EXPECT_NE(test::timeless(run_training(dataset, *backend, other), dataset), first);
 }
 
 TEST(Run, StopsEarlyAndTestsTheBestParameters) {

@@ -1,7 +1,5 @@
 #include "train/staging/stage_eval_command.h"
 
-#include <tbb/global_control.h>
-
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -16,6 +14,7 @@
 #include "train/report.h"
 #include "train/staging/byte_size.h"
 #include "train/staging/stage_eval.h"
+#include "train/thread_limit.h"
 
 namespace kith {
 namespace {
@@ -49,10 +48,7 @@ void print_policy(const PolicyReport& policy) {
 }
 
 void run(const StageEvalFlags& flags) {
-  std::optional<tbb::global_control> limit;
-  if (flags.threads > 0) {
-    limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(flags.threads));
-  }
+  const ThreadLimit limit(flags.threads);
   const std::unique_ptr<Backend> backend = make_backend(flags.device);
   const Dataset dataset = open_for_training(flags);
   const StageEvalOptions options = resolve(flags, dataset);
