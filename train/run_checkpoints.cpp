@@ -9,6 +9,13 @@
 
 namespace kith {
 
+void check_may_begin(const CheckpointOptions& options) {
+  if (options.is_resuming || options.folder.empty()) return;
+  const std::size_t count = CheckpointFolder(options.folder).list().size();
+  KITH_CHECK(count == 0, InvalidArgument, options.folder, ": holds ", count,
+             " checkpoints already; go on from them with --resume, or choose another folder");
+}
+
 RunCheckpoints::RunCheckpoints(const CheckpointOptions& options,
                                std::function<void(const std::string&)> on_note)
     : options_(options), on_note_(std::move(on_note)), folder_(options.folder, options.keep) {
@@ -24,9 +31,8 @@ std::optional<Checkpoint> RunCheckpoints::begin(const RunOptions& options, const
   request_ = request_of(options, dataset).dump();
   folder_.make();
   lock_.emplace(options_.folder);
+  check_may_begin(options_);
   const std::vector<std::string> paths = folder_.list();
-  KITH_CHECK(options_.is_resuming || paths.empty(), InvalidArgument, options_.folder, ": holds ", paths.size(),
-             " checkpoints already; go on from them with --resume, or choose another folder");
   std::vector<std::string> damaged;
   std::optional<Checkpoint> found =
       folder_.read_newest([&](const std::string& path, const std::string& problem) {

@@ -14,6 +14,9 @@
 
 namespace kith {
 
+/// Throws InvalidArgument if a new run is to begin in a folder that holds checkpoints.
+void check_may_begin(const CheckpointOptions& options);
+
 /// The checkpoints of one run. One thread at a time.
 class RunCheckpoints {
  public:

@@ -6,6 +6,7 @@
 
 #include "graph/errors.h"
 #include "train/report.h"
+#include "train/tune_candidates.h"
 
 namespace kith {
 namespace {
@@ -78,6 +79,25 @@ ModelOptions model_of_request(const std::string& stored, const std::string& wher
             .heads = options.at("heads"),
             .dropout = options.at("dropout"),
             .seed = options.at("seed")};
+  } catch (const Json::exception& error) {
+    throw IoError(concat(where, ": damaged: ", error.what()));
+  }
+}
+
+void adopt_knobs(const std::string& stored, const std::string& where, RunOptions& options) {
+  try {
+    const Json knobs = Json::parse(stored).at("options");
+    KITH_CHECK(!knobs.contains("schedule"), InvalidArgument, "--tune: the knobs of ", where,
+               " follow a schedule, which a search does not choose; give them instead of --tune");
+    LoaderOptions loader = random_batches(options.loader);
+    const double mix = knobs.at("mix"), p_intra = knobs.at("p_intra");
+    loader.set_mix({mix, mix});
+    loader.set_p_intra({p_intra, p_intra});
+    loader.level = knobs.at("level");
+    loader.bias_level = knobs.at("bias_level");
+    loader.sampler.is_unbiased = knobs.at("unbiased");
+    options.loader = loader;
+    options.finish_random = knobs.at("finish_random");
   } catch (const Json::exception& error) {
     throw IoError(concat(where, ": damaged: ", error.what()));
   }

@@ -24,6 +24,11 @@ void check_same_request(const std::string& stored, const RunOptions& options, co
 /// The model of a stored request. Throws IoError, naming `where`, for text that is no such thing.
 ModelOptions model_of_request(const std::string& stored, const std::string& where);
 
+/// Sets the knobs in `options`, and the random epochs at the end, to those of a stored request, which a search
+/// may have chosen. Throws InvalidArgument, naming `where`, if they follow a schedule; IoError for text that is
+/// no such thing.
+void adopt_knobs(const std::string& stored, const std::string& where, RunOptions& options);
+
 /// Whether the stored request is about this dataset.
 bool is_same_dataset(const std::string& stored, const Dataset& dataset);
 

@@ -16,13 +16,17 @@
 #include <string_view>
 
 #include "graph/errors.h"
+#include "train/checkpoint/checkpoint_folder.h"
 #include "train/options_cli.h"
 #include "train/profile.h"
 #include "train/report.h"
 #include "train/run.h"
+#include "train/run_checkpoints.h"
+#include "train/run_request.h"
 #include "train/stop_signals.h"
 #include "train/thread_limit.h"
 #include "train/tune.h"
+#include "train/tune_candidates.h"
 
 namespace kith {
 namespace {
@@ -95,11 +99,21 @@ std::int32_t checked_epochs(const RunOptions& options) {
   return std::min(std::max(3, options.patience / 2), options.epochs - 1);
 }
 
+/// Takes the knobs of the run that is to go on, if there is one. Returns whether there is.
+bool take_up_knobs(const CheckpointOptions& checkpoint, RunOptions& options) {
+  if (!checkpoint.is_resuming) return false;
+  const CheckpointFolder folder(checkpoint.folder);
+  const std::optional<Checkpoint> newest = folder.read_newest([](const auto&, const auto&) {});
+  if (!newest) return false;
+  adopt_knobs(newest->request, checkpoint.folder, options);
+  std::fprintf(stderr, "tune: %s has its knobs already: %s --finish-random %d\n", checkpoint.folder.c_str(),
+               knobs_of(options.loader).c_str(), options.finish_random);
+  return true;
+}
+
 /// Sets the knobs in `options` to what suits best.
 TuneReport choose_knobs(const TrainFlags& flags, const Dataset& dataset, Backend& backend,
                         RunOptions& options) {
-  KITH_CHECK(flags.checkpoint.folder.empty(), InvalidArgument,
-             "--tune: run it once without --checkpoint, then train with the knobs that it prints");
   const auto stop_if_told = [] {
     const int signal = StopSignals::received();
     if (signal != 0)
@@ -128,7 +142,10 @@ void run(const TrainFlags& flags) {
   if (isatty(STDERR_FILENO)) control.on_batch = print_batch;
   const StopSignals signals;
   std::optional<TuneReport> tuned;
-  if (flags.is_tuning) tuned = choose_knobs(flags, dataset, *backend, options);
+  if (flags.is_tuning && !take_up_knobs(control.checkpoint, options)) {
+    check_may_begin(control.checkpoint);
+    tuned = choose_knobs(flags, dataset, *backend, options);
+  }
   std::optional<Profile> profile;
   if (!flags.profile.empty()) control.profile = &profile.emplace();
   const RunReport report = run_training(dataset, *backend, options, control);

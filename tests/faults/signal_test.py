@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM: the batch is finished, the state kept, and the line that resumes works as printed."""
 
+import re
 import signal
 import subprocess
 import time
@@ -58,6 +59,22 @@ class Signals(FaultTest):
         self.assertEqual(code, 143, error)
         out = self.ok("train", "g.kith.h5", *TRAIN, *run, "pieces", "--resume", "--prefetch-depth", "0")
         self.assertEqual(self.report(out), reference)
+
+    def test_a_tuned_run_goes_on_with_the_knobs_that_were_found(self):
+        run = ["--epochs", "40", "--patience", "0", "--json", "-", "--checkpoint"]
+        code, error = self.stop(signal.SIGTERM, *run, "pieces", "--tune", "--tune-loss", "100")
+        self.assertEqual(code, 143, error)
+        chosen = re.search(r"tune: chosen: (?:random batches, )?(--mix .*)", error)[1].split()
+        code, again, error = self.run_kith("train", "g.kith.h5", *TRAIN, *run, "pieces", "--tune", "--resume")
+        self.assertEqual(code, 0, error)
+        self.assertIn(f"tune: pieces has its knobs already: {' '.join(chosen)}", error)
+        self.assertNotIn("tune: tried", error)
+        reference = self.ok("train", "g.kith.h5", *TRAIN, *run, "whole", *chosen)
+        self.assertEqual(self.report(again), self.report(reference))
+        code, _, error = self.run_kith("train", "g.kith.h5", *TRAIN, *run, "pieces", "--tune")
+        self.assertEqual(code, 2)
+        self.assertIn("holds 2 checkpoints already", error)
+        self.assertNotIn("tune:", error)  # refused before the search
         self.assertEqual(self.result_of("pieces"), self.result_of("whole"))
 
 
