@@ -43,6 +43,7 @@ class EdgelistSource final : public StoredSource {
   }
 
   void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>&) override {}
+  bool has_all_nodes() const override { return false; }
   bool is_undirected() const override { return false; }
 
  private:

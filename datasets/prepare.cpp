@@ -12,6 +12,7 @@
 #include <span>
 #include <utility>
 
+#include "datasets/attached_source.h"
 #include "datasets/feature_cast.h"
 #include "datasets/quality_json.h"
 #include "graph/dataset_file.h"
@@ -137,6 +138,20 @@ void describe(const Labels& labels, const Splits& splits, PrepareReport& report)
   report.num_test = static_cast<std::int64_t>(splits.test.size());
 }
 
+std::unique_ptr<Source> open_with_node_data(const PrepareOptions& options) {
+  std::unique_ptr<Source> source = open_source(options.source, options.format);
+  if (!options.node_data.empty())
+    source = attach_node_data(std::move(source), options.source, options.node_data);
+  if (options.random_split) {
+    NodeData& data = source->node_data();
+    const bool has_split =
+        !data.splits.train.empty() || !data.splits.valid.empty() || !data.splits.test.empty();
+    KITH_CHECK(!has_split, InvalidArgument, options.source, ": has a split, so --random-split would drop it");
+    data.splits = random_split(data.labels, source->num_nodes(), *options.random_split, options.partition.seed);
+  }
+  return source;
+}
+
 // Reads the edges; says what cleaning did to them.
 BuiltGraph clean(Source& source, const PrepareOptions& options, PrepareReport& report) {
   BuildOptions build = options.build;
@@ -217,7 +232,7 @@ PrepareReport prepare(const PrepareOptions& options) {
   std::unique_ptr<DatasetWriter> writer;
   {
     const Stage stage(options, concat("opening ", options.source), report.seconds.import);
-    source = open_source(options.source, options.format);
+    source = open_with_node_data(options);
     // Made first, so that a place that cannot be written to is found before the work.
     writer = std::make_unique<DatasetWriter>(options.output);
     const NodeData& data = source->node_data();

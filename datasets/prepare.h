@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "datasets/build_graph.h"
+#include "datasets/random_split.h"
 #include "datasets/source.h"
 #include "graph/feature_store.h"
 #include "partition/hierarchy.h"
@@ -21,7 +22,9 @@ struct PrepareOptions {
   std::string source;  ///< file or folder
   std::string output;  ///< replaced only when the new file is complete
   SourceFormat format = SourceFormat::automatic;
-  BuildOptions build;  ///< a source that is undirected by itself is always symmetrised
+  std::string node_data;  ///< .npz file with features, labels, splits; empty: the source has them
+  std::optional<SplitShares> random_split;  ///< for data without a split; seed: that of the partition
+  BuildOptions build;                       ///< a source that is undirected by itself is always symmetrised
   PartitionOptions partition;
   std::string communities_from;             ///< text file, the community of each node a line; empty = find them
   std::optional<FeatureType> feature_type;  ///< empty = as the source stores them

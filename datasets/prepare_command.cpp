@@ -23,6 +23,7 @@ struct PrepareFlags {
   std::string format = "auto";
   std::string method = "metis";
   std::string feature_type;
+  std::string random_split;
   std::string normalize = "none";
   std::string cache;
   std::string json;
@@ -55,6 +56,7 @@ PrepareOptions resolve(const PrepareFlags& flags) {
   options.format = parse_source_format(flags.format);
   options.partition.method = parse_partition_method(flags.method);
   if (!flags.feature_type.empty()) options.feature_type = parse_feature_type(flags.feature_type);
+  if (!flags.random_split.empty()) options.random_split = SplitShares::parse(flags.random_split);
   KITH_CHECK(flags.normalize == "none" || flags.normalize == "rows", InvalidArgument,
              "--normalize-features: none or rows is expected, got '", flags.normalize, "'");
   options.normalize_rows = flags.normalize == "rows";
@@ -93,6 +95,13 @@ void add_source_options(CLI::App& command, PrepareFlags& flags) {
   command.add_option("-o,--output", options.output, "Dataset to write (*.kith.h5)")->required();
   command.add_option("--from", flags.format, "auto, npz, ogb, planetoid, edgelist, metis, mtx or kith")
       ->capture_default_str();
+  command.add_option(
+      "--node-data", options.node_data,
+      "Features, labels and masks of the nodes: .npz with x, y, train_mask, val_mask, test_mask, where "
+      "row v is the node with the id v");
+  command.add_option(
+      "--random-split", flags.random_split,
+      "Shares of the labelled nodes for training and validation, where the data have no split: 0.6,0.2");
   command.add_flag("--symmetrize", options.build.symmetrize, "Add the reverse of every edge that has none");
   command.add_flag("--drop-self-loops", options.build.drop_self_loops, "Leave edges from a node to itself out");
   command.add_flag("--edge-ids", options.build.keep_edge_ids, "Keep each edge's position in the source");
@@ -124,7 +133,8 @@ void add_partition_options(CLI::App& command, PrepareFlags& flags) {
   command.add_option(
       "--partition-cache", flags.cache,
       "Folder that keeps partitions; 'none' = keep none (default $XDG_CACHE_HOME/kith or ~/.cache/kith)");
-  command.add_option("--seed", partition.seed, "Seed of the partitioner")->capture_default_str();
+  command.add_option("--seed", partition.seed, "Seed of the partitioner and of --random-split")
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -137,7 +147,9 @@ void add_prepare_command(CLI::App& app) {
   command->add_option("--json", flags->json, "Write the report here; '-' = stdout");
   command->footer(
       "Example: an edge list, both directions, in communities of 256 nodes\n"
-      "  kith prepare web-graph.txt.gz -o web.kith.h5 --symmetrize --community-size 256");
+      "  kith prepare web-graph.txt.gz -o web.kith.h5 --symmetrize --community-size 256\n"
+      "The same, with what NumPy knows of its nodes: numpy.savez(\"nodes.npz\", x=x, y=y)\n"
+      "  kith prepare web-graph.txt.gz --node-data nodes.npz --random-split 0.6,0.2 -o web.kith.h5");
   command->callback([flags] { run(*flags); });
 }
 

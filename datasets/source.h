@@ -49,6 +49,9 @@ class Source {
   /// Streams feature rows 0..num_nodes-1 in order, feature_dim floats each.
   virtual void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>& visit) = 0;
 
+  /// False if the format lists edges only, so that nodes without any are not in it.
+  virtual bool has_all_nodes() const { return true; }
+
   /// True if the format itself says that every stored edge stands for both directions (METIS, symmetric mtx,
   /// npz of an undirected graph): prepare then symmetrises without being asked.
   virtual bool is_undirected() const = 0;

@@ -32,7 +32,8 @@ RunOptions resolve(RunOptions options, const Dataset& dataset) {
   KITH_CHECK(num_fanouts == options.model.num_layers, InvalidArgument,
              "train: one fanout a layer is needed, got ", num_fanouts, " fanouts for ",
              options.model.num_layers, " layers");
-  KITH_CHECK(!dataset.splits.train.empty(), InvalidArgument, "train: the dataset has no training nodes");
+  KITH_CHECK(!dataset.splits.train.empty(), InvalidArgument,
+             "train: the dataset has no training nodes (kith prepare --random-split draws some)");
   KITH_CHECK(options.finish_random >= 0 && options.finish_random < options.epochs, InvalidArgument,
              "train: finish_random must be in [0, epochs), got ", options.finish_random);
   KITH_CHECK(can_learn(dataset), InvalidArgument, "train: none of the ", dataset.splits.train.size(),
