@@ -166,4 +166,25 @@ void ArrayFile::publish() {
   sync_folder_of(path_);
 }
 
+ArrayStream::ArrayStream(ArrayFile& file, std::string name, format::Element element,
+                         const std::vector<std::uint64_t>& dims)
+    : file_(file), name_(std::move(name)), num_bytes_(format::size_of(element)) {
+  for (const std::uint64_t size : dims) num_bytes_ *= size;
+  offset_ = file.create(name_, element, dims);
+}
+
+void ArrayStream::add(std::span<const std::byte> bytes) {
+  KITH_CHECK(bytes.size() <= num_bytes_ - done_, IoError, file_.path(), ": ", name_, " has ", num_bytes_,
+             " bytes, but more came");
+  file_.file().write(offset_ + done_, bytes);
+  checksum_.add(bytes);
+  done_ += bytes.size();
+}
+
+void ArrayStream::finish() {
+  KITH_CHECK(done_ == num_bytes_, IoError, file_.path(), ": ", name_, " has ", num_bytes_, " bytes, but only ",
+             done_, " came");
+  file_.set_checksum(name_, checksum_.text());
+}
+
 }  // namespace kith

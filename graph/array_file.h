@@ -62,4 +62,24 @@ class ArrayFile {
   bool is_published_ = false;
 };
 
+/// An array whose bytes come piece by piece, in order. The file must outlive it.
+class ArrayStream {
+ public:
+  ArrayStream(ArrayFile& file, std::string name, format::Element element,
+              const std::vector<std::uint64_t>& dims);
+
+  void add(std::span<const std::byte> bytes);
+
+  /// Notes the checksum. Throws IoError if fewer or more bytes came than the array has.
+  void finish();
+
+ private:
+  ArrayFile& file_;
+  std::string name_;
+  std::uint64_t num_bytes_;
+  std::uint64_t offset_;
+  std::uint64_t done_ = 0;
+  format::Checksum checksum_;
+};
+
 }  // namespace kith

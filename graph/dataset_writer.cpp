@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include "graph/append_file.h"
 #include "graph/array_file.h"
 #include "graph/dataset_file.h"
 #include "graph/dataset_format.h"
@@ -28,11 +29,13 @@ std::string utc_now() {
   return text;
 }
 
+constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
+
 /// The rows came in any order, so they are read once more in file order.
 std::string checksum_of(const PosixFile& file, const FeatureWriter& features) {
   format::Checksum checksum;
   const std::uint64_t end = static_cast<std::uint64_t>(features.num_rows()) * features.row_bytes();
-  std::vector<std::byte> chunk(std::size_t{4} << 20);
+  std::vector<std::byte> chunk(kChunkBytes);
   for (std::uint64_t done = 0; done < end; done += chunk.size()) {
     chunk.resize(std::min<std::uint64_t>(chunk.size(), end - done));
     file.read(features.offset() + done, chunk);
@@ -94,6 +97,31 @@ void DatasetWriter::write_graph(CsrView graph, std::span<const EdgeOffset> edge_
   if (!edge_id.empty()) impl_->write_vector(format::kEdgeId, Element::i64, edge_id);
 }
 
+void DatasetWriter::write_graph(const RowBlocks& graph, const std::string& edge_id_path) {
+  impl_->begin_part(impl_->has_graph, "edges");
+  impl_->agree_on_nodes(graph.num_nodes());
+  impl_->write_vector(format::kOffsets, Element::i64, graph.offsets());
+  ArrayFile& array_file = impl_->array_file;
+  const auto num_edges = static_cast<std::uint64_t>(graph.num_edges());
+  ArrayStream neighbors(array_file, format::kNeighbors, Element::i32, {num_edges});
+  graph.for_each([&](const RowBlock& block) {
+    for (NodeId v = block.begin; v < block.end; ++v) {
+      const auto row = block.row(v);
+      const bool is_valid = row.empty() || (row.front() >= 0 && row.back() < graph.num_nodes() &&
+                                            std::is_sorted(row.begin(), row.end()));
+      KITH_CHECK(is_valid, IoError, impl_->path(), ": the neighbours of node ", v,
+                 " must be ascending ids of nodes");
+    }
+    neighbors.add(std::as_bytes(block.neighbors));
+  });
+  neighbors.finish();
+  if (edge_id_path.empty()) return;
+  ArrayStream edge_id(array_file, format::kEdgeId, Element::i64, {num_edges});
+  const std::size_t chunk_bytes = graph.scratch() != nullptr ? graph.scratch()->append_bytes() : kChunkBytes;
+  for_each_chunk(edge_id_path, chunk_bytes, [&](std::span<const std::byte> chunk) { edge_id.add(chunk); });
+  edge_id.finish();
+}
+
 void DatasetWriter::write_nodes(std::span<const std::int64_t> original_id, const Labels& labels) {
   impl_->begin_part(impl_->has_nodes, "nodes");
   impl_->agree_on_nodes(static_cast<std::int64_t>(original_id.size()));
@@ -132,7 +160,8 @@ void DatasetWriter::write_splits(const Splits& splits) {
   impl_->write_vector(format::kTest, Element::i32, std::span(splits.test));
 }
 
-void DatasetWriter::create_features(std::int64_t num_rows, std::int32_t dim, FeatureType type) {
+void DatasetWriter::create_features(std::int64_t num_rows, std::int32_t dim, FeatureType type,
+                                    std::size_t buffer_bytes) {
   impl_->begin_part(impl_->has_features, "features");
   KITH_CHECK(num_rows >= 0 && dim > 0 && dim <= kMaxFeatureDim, InvalidArgument, impl_->path(),
              ": features of ", num_rows, " x ", dim, " values are not possible");
@@ -142,7 +171,8 @@ void DatasetWriter::create_features(std::int64_t num_rows, std::int32_t dim, Fea
       array_file.create(format::kFeatures, format::element_of(type),
                         {static_cast<std::uint64_t>(num_rows), static_cast<std::uint64_t>(dim)});
   array_file.set_attribute(format::kFeatures, format::kFeatureTypeAttribute, std::string(name_of(type)));
-  impl_->features.emplace(array_file.file(), offset, num_rows, static_cast<std::size_t>(dim) * size_of(type));
+  impl_->features.emplace(array_file.file(), offset, num_rows, static_cast<std::size_t>(dim) * size_of(type),
+                          buffer_bytes);
 }
 
 void DatasetWriter::write_feature_row(std::int64_t row, std::span<const std::byte> values) {

@@ -4,19 +4,14 @@
 #include <numeric>
 
 namespace kith {
-namespace {
-
-constexpr std::size_t kBufferBytes = std::size_t{64} << 20;
-
-}  // namespace
 
 FeatureWriter::FeatureWriter(PosixFile& file, std::uint64_t offset, std::int64_t num_rows,
-                             std::size_t row_bytes)
+                             std::size_t row_bytes, std::size_t buffer_bytes)
     : file_(&file),
       offset_(offset),
       num_rows_(num_rows),
       row_bytes_(row_bytes),
-      capacity_(std::max<std::size_t>(1, kBufferBytes / std::max<std::size_t>(1, row_bytes))) {
+      capacity_(std::max<std::size_t>(1, buffer_bytes / std::max<std::size_t>(1, row_bytes))) {
   capacity_ = std::min(capacity_, static_cast<std::size_t>(num_rows));
   buffer_.reserve(capacity_ * row_bytes_);
   rows_.reserve(capacity_);

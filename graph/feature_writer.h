@@ -10,12 +10,13 @@
 
 namespace kith {
 
-/// Gathers rows in a buffer of at most 64 MiB and writes them in file order when it is full. Does not own the
-/// file.
+/// Gathers rows in a buffer of at most buffer_bytes (one row at least) and writes them in file order when it is
+/// full. Does not own the file.
 class FeatureWriter {
  public:
   /// The table lies at [offset, offset + num_rows * row_bytes) of the file, which the caller has reserved.
-  FeatureWriter(PosixFile& file, std::uint64_t offset, std::int64_t num_rows, std::size_t row_bytes);
+  FeatureWriter(PosixFile& file, std::uint64_t offset, std::int64_t num_rows, std::size_t row_bytes,
+                std::size_t buffer_bytes);
 
   std::uint64_t offset() const { return offset_; }
   std::int64_t num_rows() const { return num_rows_; }

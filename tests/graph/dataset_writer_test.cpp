@@ -9,6 +9,7 @@
 #include <numeric>
 #include <random>
 
+#include "graph/append_file.h"
 #include "graph/dataset_file.h"
 #include "graph/errors.h"
 #include "tests/support/errors.h"
@@ -259,6 +260,44 @@ TEST(DatasetWriter, RefusesSplitsOutOfRangeWhateverTheOrderOfTheParts) {
   writer.write_nodes(dataset.original_id, dataset.labels);
   writer.write_graph(dataset.graph.view());
   EXPECT_THAT(test::error_of<InvalidArgument>([&] { writer.commit({}); }), HasSubstr("in [0, 8), got 8"));
+}
+
+TEST(DatasetWriter, WritesAGraphFromFilesAsOneFromMemory) {
+  const test::TempFolder folder;
+  const Dataset dataset = test::tiny_dataset();
+  const CsrView view = dataset.graph.view();
+  std::vector<EdgeOffset> ids(view.neighbors.size());
+  for (std::size_t e = 0; e < ids.size(); ++e) ids[e] = static_cast<EdgeOffset>(100 - e);
+  write_values(folder.file("rows"), view.neighbors);
+  write_values(folder.file("ids"), std::span<const EdgeOffset>(ids));
+  Scratch scratch{.folder = {}, .memory_bytes = 16};
+  {
+    DatasetWriter writer(folder.file("data"));
+    writer.write_graph(RowBlocks(folder.file("rows"), view.offsets, scratch), folder.file("ids"));
+    writer.write_nodes(dataset.original_id, dataset.labels);
+    writer.write_levels(dataset.levels);
+    writer.write_splits(dataset.splits);
+    writer.commit(dataset.provenance);
+  }
+  const Dataset read = read_dataset(folder.file("data"), {.verify_checksums = true});
+  EXPECT_TRUE(std::ranges::equal(read.graph.view().offsets, view.offsets));
+  EXPECT_TRUE(std::ranges::equal(read.graph.view().neighbors, view.neighbors));
+  EXPECT_EQ(read.edge_id, ids);
+}
+
+TEST(DatasetWriter, RefusesRowsAndIdsInFilesThatDoNotFit) {
+  const test::TempFolder folder;
+  const CsrGraph graph = test::make_graph(3, {{1, 0}, {2, 0}});
+  Scratch scratch{.folder = {}, .memory_bytes = 1000};
+  write_values(folder.file("rows"), std::span<const NodeId>(std::vector<NodeId>{2, 1}));
+  write_values(folder.file("ids"), std::span<const EdgeOffset>(std::vector<EdgeOffset>{1}));
+  const RowBlocks falling(folder.file("rows"), graph.view().offsets, scratch);
+  EXPECT_THAT(test::error_of<IoError>([&] { DatasetWriter(folder.file("data")).write_graph(falling, ""); }),
+              HasSubstr("neighbours of node 0"));
+  EXPECT_THAT(test::error_of<IoError>(
+                  [&] { DatasetWriter(folder.file("data")).write_graph(graph.view(), folder.file("ids")); }),
+              HasSubstr("only 8 came"));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("data")));
 }
 
 }  // namespace
