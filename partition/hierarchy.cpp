@@ -63,13 +63,40 @@ void set_isolated_apart(std::span<const char> is_isolated, std::span<const std::
   compact_numbers(group);
 }
 
-std::vector<char> isolated_nodes(CsrView graph) {
+std::vector<char> isolated_nodes(const RowBlocks& graph) {
   std::vector<char> is_isolated(static_cast<std::size_t>(graph.num_nodes()));
   for (NodeId v = 0; v < graph.num_nodes(); ++v) is_isolated[v] = graph.degree(v) == 0;
   return is_isolated;
 }
 
-std::vector<std::int32_t> run_finder(CsrView graph, std::int32_t count, const PartitionOptions& options) {
+std::vector<std::int32_t> run_metis(const RowBlocks& graph, std::int32_t count,
+                                    std::optional<std::int64_t> available_bytes,
+                                    const PartitionOptions& options) {
+  const std::int64_t needed = estimate_metis_bytes(graph.num_nodes(), graph.num_edges(), count);
+  report(options, "partition: METIS, ", count, " parts of ", graph.num_nodes(), " nodes, ", graph.num_edges(),
+         " adjacency entries; it needs about ", (needed + (1 << 20) - 1) >> 20, " MiB besides the graph");
+  const MetisOptions metis{.num_parts = count, .imbalance = options.imbalance, .seed = options.seed};
+  const std::int64_t to_load =
+      graph.scratch() == nullptr ? 0 : graph.num_edges() * static_cast<std::int64_t>(sizeof(NodeId));
+  if (options.checks_memory) {
+    require_memory(needed + to_load, "partition: METIS",
+                   "--method lpa (label propagation) needs far less, --no-memory-check tries anyway",
+                   available_bytes);
+  }
+  if (graph.scratch() != nullptr) {
+    const std::vector<NodeId> neighbors = graph.load();
+    return metis_partition({graph.offsets(), neighbors}, {}, {}, metis);
+  }
+  std::vector<std::int32_t> community_of;
+  graph.for_each([&](const RowBlock& all) {
+    community_of = metis_partition({all.offsets, all.neighbors}, {}, {}, metis);
+  });
+  return community_of;
+}
+
+std::vector<std::int32_t> run_finder(const RowBlocks& graph, std::int32_t count,
+                                     std::optional<std::int64_t> available_bytes,
+                                     const PartitionOptions& options) {
   const std::int64_t size = (graph.num_nodes() + std::int64_t{count} - 1) / count;
   if (options.method == PartitionMethod::lpa) {
     const double largest =
@@ -78,22 +105,15 @@ std::vector<std::int32_t> run_finder(CsrView graph, std::int32_t count, const Pa
            " adjacency entries, at most ", static_cast<std::int64_t>(largest), " nodes a community");
     return label_propagation(graph, static_cast<std::int32_t>(largest), options.seed);
   }
-  const std::int64_t needed = estimate_metis_bytes(graph.num_nodes(), graph.num_edges(), count);
-  report(options, "partition: METIS, ", count, " parts of ", graph.num_nodes(), " nodes, ", graph.num_edges(),
-         " adjacency entries; it needs about ", (needed + (1 << 20) - 1) >> 20, " MiB besides the graph");
-  if (options.checks_memory) {
-    require_memory(needed, "partition: METIS",
-                   "--method lpa (label propagation) needs far less, --no-memory-check tries anyway");
-  }
-  return metis_partition(graph, {}, {},
-                         {.num_parts = count, .imbalance = options.imbalance, .seed = options.seed});
+  return run_metis(graph, count, available_bytes, options);
 }
 
 /// Finest communities of a simple graph: [num_nodes], isolated nodes in communities of their own.
-std::vector<std::int32_t> find_finest(CsrView graph, const PartitionOptions& options) {
+std::vector<std::int32_t> find_finest(const RowBlocks& graph, std::optional<std::int64_t> available_bytes,
+                                      const PartitionOptions& options) {
   const std::int32_t count = finest_count(graph.num_nodes(), options);
   const std::int64_t size = (graph.num_nodes() + std::int64_t{count} - 1) / count;
-  std::vector<std::int32_t> community_of = run_finder(graph, count, options);
+  std::vector<std::int32_t> community_of = run_finder(graph, count, available_bytes, options);
   set_isolated_apart(isolated_nodes(graph), {}, size, community_of);
   return community_of;
 }
@@ -135,10 +155,10 @@ bool coarsen(Level& level, Level& coarser, const PartitionOptions& options) {
   return true;
 }
 
-std::vector<Level> build_levels(CsrView graph, std::span<const std::int32_t> community_of, std::int32_t count,
-                                const PartitionOptions& options) {
+std::vector<Level> build_levels(const RowBlocks& graph, std::span<const std::int32_t> community_of,
+                                std::int32_t count, const PartitionOptions& options) {
   std::vector<Level> levels(1);
-  levels[0].quotient = contract(graph, {}, {}, community_of, count);
+  levels[0].quotient = contract(graph, community_of, count);
   levels[0].is_isolated.assign(static_cast<std::size_t>(count), 1);
   for (NodeId v = 0; v < graph.num_nodes(); ++v) {
     if (graph.degree(v) > 0) levels[0].is_isolated[community_of[v]] = 0;
@@ -166,8 +186,9 @@ std::vector<Communities> number_levels(std::span<const Level> levels,
 }
 
 /// Nodes by community, inside a community by falling in-degree, then by number.
-std::vector<NodeId> order_nodes(CsrView graph, std::span<const std::int32_t> community_of,
+std::vector<NodeId> order_nodes(std::span<const EdgeOffset> offsets, std::span<const std::int32_t> community_of,
                                 std::span<const std::int32_t> rank) {
+  const auto degree = [&](NodeId v) { return offsets[v + 1] - offsets[v]; };
   std::vector<std::int32_t> ranked(community_of.size());
   std::ranges::transform(community_of, ranked.begin(), [&](std::int32_t c) { return rank[c]; });
   const auto count = static_cast<std::int32_t>(rank.size());
@@ -176,41 +197,48 @@ std::vector<NodeId> order_nodes(CsrView graph, std::span<const std::int32_t> com
     const auto nodes =
         std::span(members.nodes).subspan(static_cast<std::size_t>(members.offsets[c]), members.of(c).size());
     std::ranges::sort(nodes, [&](NodeId a, NodeId b) {
-      const NodeId degree_a = graph.degree(a), degree_b = graph.degree(b);
+      const EdgeOffset degree_a = degree(a), degree_b = degree(b);
       return degree_a != degree_b ? degree_a > degree_b : a < b;
     });
   });
   return std::move(members.nodes);
 }
 
-/// graph: as given (its in-degrees order the nodes). simple: its simple graph. community_of: finest, numbers
-/// compact.
-Hierarchy build_hierarchy(CsrView graph, CsrView simple, std::span<const std::int32_t> community_of,
+/// community_of: finest, numbers compact.
+Hierarchy build_hierarchy(const FoundGraph& graph, std::span<const std::int32_t> community_of,
                           const PartitionOptions& options) {
   if (community_of.empty()) return {{}, {Communities(0)}};
   const std::vector<Level> levels =
-      build_levels(simple, community_of, std::ranges::max(community_of) + 1, options);
+      build_levels(graph.simple, community_of, std::ranges::max(community_of) + 1, options);
   const auto ranks = order_communities(levels);
-  return {order_nodes(graph, community_of, ranks[0]), number_levels(levels, ranks, graph.num_nodes())};
+  return {order_nodes(graph.offsets, community_of, ranks[0]),
+          number_levels(levels, ranks, graph.simple.num_nodes())};
 }
 
 }  // namespace
 
 Hierarchy find_hierarchy(CsrView graph, const PartitionOptions& options) {
   check_options(graph.num_nodes(), options);
-  if (graph.num_nodes() == 0) return {{}, {Communities(0)}};
   const SimpleGraph simple(graph);
+  return find_hierarchy({graph.offsets, simple.view()}, available_memory(), options);
+}
+
+Hierarchy find_hierarchy(const FoundGraph& graph, std::optional<std::int64_t> available_bytes,
+                         const PartitionOptions& options) {
+  const RowBlocks& simple = graph.simple;
+  check_options(simple.num_nodes(), options);
+  if (simple.num_nodes() == 0) return {{}, {Communities(0)}};
   if (options.cache_dir.empty()) {
-    return build_hierarchy(graph, simple.view(), find_finest(simple.view(), options), options);
+    return build_hierarchy(graph, find_finest(simple, available_bytes, options), options);
   }
-  const std::string key = partition_key(simple.view(), options);
+  const std::string key = partition_key(simple, options);
   std::optional<std::vector<std::int32_t>> community_of =
-      load_partition(options.cache_dir, key, graph.num_nodes());
+      load_partition(options.cache_dir, key, simple.num_nodes());
   if (community_of) {
     report(options, "partition: found in the cache, ", key);
     compact_numbers(*community_of);
   } else {
-    community_of = find_finest(simple.view(), options);
+    community_of = find_finest(simple, available_bytes, options);
     try {
       store_partition(options.cache_dir, key, *community_of);
     } catch (const IoError& error) {
@@ -218,21 +246,28 @@ Hierarchy find_hierarchy(CsrView graph, const PartitionOptions& options) {
       report(options, "partition: not cached: ", error.what());
     }
   }
-  return build_hierarchy(graph, simple.view(), *community_of, options);
+  return build_hierarchy(graph, *community_of, options);
 }
 
 Hierarchy hierarchy_from(CsrView graph, std::span<const std::int32_t> community_of,
                          const PartitionOptions& options) {
   check_options(graph.num_nodes(), options);
-  KITH_CHECK(community_of.size() == static_cast<std::size_t>(graph.num_nodes()), InvalidArgument,
-             "hierarchy_from: community_of must hold ", graph.num_nodes(), " values, got ",
+  const SimpleGraph simple(graph);
+  return hierarchy_from({graph.offsets, simple.view()}, community_of, options);
+}
+
+Hierarchy hierarchy_from(const FoundGraph& graph, std::span<const std::int32_t> community_of,
+                         const PartitionOptions& options) {
+  check_options(graph.simple.num_nodes(), options);
+  KITH_CHECK(community_of.size() == static_cast<std::size_t>(graph.simple.num_nodes()), InvalidArgument,
+             "hierarchy_from: community_of must hold ", graph.simple.num_nodes(), " values, got ",
              community_of.size());
   const auto negative = std::ranges::find_if(community_of, [](std::int32_t c) { return c < 0; });
   KITH_CHECK(negative == community_of.end(), InvalidArgument, "hierarchy_from: communities must be >= 0, got ",
              *negative, " for node ", negative - community_of.begin());
   std::vector<std::int32_t> compact(community_of.begin(), community_of.end());
   compact_numbers(compact);
-  return build_hierarchy(graph, SimpleGraph(graph).view(), compact, options);
+  return build_hierarchy(graph, compact, options);
 }
 
 }  // namespace kith

@@ -33,9 +33,9 @@ struct State {
 };
 
 /// The label that most neighbours of v have and that has room; v's own label wins ties, then the lower hash.
-std::int32_t best_label(CsrView graph, const State& state, NodeId v, std::uint64_t salt,
+std::int32_t best_label(const RowBlock& graph, const State& state, NodeId v, std::uint64_t salt,
                         LabelCounter& counter) {
-  counter.reset(static_cast<std::size_t>(graph.degree(v)));
+  counter.reset(graph.row(v).size());
   for (const NodeId u : graph.row(v)) {
     if (u != v) counter.add(state.label[u], 1);
   }
@@ -60,14 +60,20 @@ std::int32_t best_label(CsrView graph, const State& state, NodeId v, std::uint64
 
 /// One class of nodes chooses from one snapshot, in parallel; then the moves are admitted in node order while
 /// there is room. Neither step depends on the number of threads. Returns the number of moves.
-std::int64_t move_class(CsrView graph, std::span<const NodeId> nodes, std::uint64_t salt, State& state,
+std::int64_t move_class(const RowBlocks& graph, std::span<const NodeId> nodes, std::uint64_t salt, State& state,
                         std::vector<std::int32_t>& choice,
                         tbb::enumerable_thread_specific<LabelCounter>& counters) {
-  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, nodes.size(), 256), [&](const auto& range) {
-    LabelCounter& counter = counters.local();
-    for (std::size_t i = range.begin(); i < range.end(); ++i) {
-      choice[i] = best_label(graph, state, nodes[i], salt, counter);
-    }
+  std::size_t begin = 0;
+  graph.for_each([&](const RowBlock& block) {
+    const auto end =
+        static_cast<std::size_t>(std::lower_bound(nodes.begin(), nodes.end(), block.end) - nodes.begin());
+    tbb::parallel_for(tbb::blocked_range<std::size_t>(begin, end, 256), [&](const auto& range) {
+      LabelCounter& counter = counters.local();
+      for (std::size_t i = range.begin(); i < range.end(); ++i) {
+        choice[i] = best_label(block, state, nodes[i], salt, counter);
+      }
+    });
+    begin = end;
   });
   std::int64_t num_moves = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -83,7 +89,7 @@ std::int64_t move_class(CsrView graph, std::span<const NodeId> nodes, std::uint6
   return num_moves;
 }
 
-void propagate(CsrView graph, State& state) {
+void propagate(const RowBlocks& graph, State& state) {
   const std::size_t num_nodes = state.label.size();
   std::vector<std::int32_t> class_of(num_nodes);
   for (std::size_t v = 0; v < num_nodes; ++v) {
@@ -163,7 +169,7 @@ void relabel(std::span<const std::int32_t> group, std::span<std::int32_t> label)
 
 }  // namespace
 
-std::vector<std::int32_t> label_propagation(CsrView graph, std::int32_t max_community_size,
+std::vector<std::int32_t> label_propagation(const RowBlocks& graph, std::int32_t max_community_size,
                                             std::uint64_t seed) {
   KITH_CHECK(max_community_size >= 1, InvalidArgument,
              "label_propagation: max_community_size must be >= 1, got ", max_community_size);
@@ -176,7 +182,7 @@ std::vector<std::int32_t> label_propagation(CsrView graph, std::int32_t max_comm
   const std::int32_t min_size = std::max(1, max_community_size / 8);
   std::int32_t num_communities = compact_numbers(state.label);
   for (int round = 0; round < kMergeRounds; ++round) {
-    const Quotient quotient = contract(graph, {}, {}, state.label, num_communities);
+    const Quotient quotient = contract(graph, state.label, num_communities);
     relabel(merge_small(quotient, min_size, max_community_size), state.label);
     const std::int32_t before = num_communities;
     num_communities = compact_numbers(state.label);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graph/row_blocks.h"
 #include "graph/types.h"
 #include "graph/views.h"
 
@@ -57,7 +58,10 @@ std::int64_t estimate_metis_bytes(NodeId num_nodes, EdgeOffset num_edges, std::i
 /// Width of the integers that the METIS in use counts nodes and edges with: 32 or 64.
 int metis_index_bits();
 
-/// Size-bounded label propagation, parallel, the same result for any number of threads.
-std::vector<std::int32_t> label_propagation(CsrView graph, std::int32_t max_community_size, std::uint64_t seed);
+/// Size-bounded label propagation, parallel, the same result for any number of threads. A graph in a file is
+/// read up to a hundred times from front to back (once, if its rows fit in the memory for them); 28 bytes a
+/// node are in memory.
+std::vector<std::int32_t> label_propagation(const RowBlocks& graph, std::int32_t max_community_size,
+                                            std::uint64_t seed);
 
 }  // namespace kith

@@ -84,7 +84,7 @@ class TemporaryFile {
 
 }  // namespace
 
-std::string partition_key(CsrView graph, const PartitionOptions& options) {
+std::string partition_key(const RowBlocks& graph, const PartitionOptions& options) {
   const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), &XXH3_freeState);
   KITH_CHECK(state != nullptr && XXH3_128bits_reset(state.get()) == XXH_OK, EnvironmentError,
              "partition_key: out of memory");
@@ -95,8 +95,8 @@ std::string partition_key(CsrView graph, const PartitionOptions& options) {
   add(&options.community_size, sizeof options.community_size);
   add(&options.imbalance, sizeof options.imbalance);
   add(&options.seed, sizeof options.seed);
-  add(graph.offsets.data(), graph.offsets.size_bytes());
-  add(graph.neighbors.data(), graph.neighbors.size_bytes());
+  add(graph.offsets().data(), graph.offsets().size_bytes());
+  graph.for_each([&](const RowBlock& block) { add(block.neighbors.data(), block.neighbors.size_bytes()); });
   const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
   std::array<char, kKeyBytes + 1> text{};
   std::snprintf(text.data(), text.size(), "%016llx%016llx", static_cast<unsigned long long>(hash.high64),

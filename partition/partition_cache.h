@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "graph/row_blocks.h"
 #include "graph/types.h"
-#include "graph/views.h"
 #include "partition/partition.h"
 
 namespace kith {
 
 /// Names a partition: XXH3 (128 bits, hexadecimal) of the adjacency and of every option that changes the
 /// result.
-std::string partition_key(CsrView graph, const PartitionOptions& options);
+std::string partition_key(const RowBlocks& graph, const PartitionOptions& options);
 
 /// The partition kept as `key` in folder `dir`, or none if there is no such file, it is damaged, or it does not
 /// fit a graph of num_nodes nodes.

@@ -16,29 +16,38 @@ struct EdgeCounts {
   std::atomic<std::int64_t> leaving = 0;  ///< only the source
 };
 
-std::vector<EdgeCounts> count_edges(CsrView graph, const Communities& communities) {
-  std::vector<EdgeCounts> counts(static_cast<std::size_t>(communities.num_communities()));
-  tbb::parallel_for(0, communities.num_communities(), [&](std::int32_t c) {
-    EdgeCounts& own = counts[c];
-    for (NodeId v = communities.begin(c); v < communities.end(c); ++v) {
-      for (const NodeId u : graph.row(v)) {
-        if (u == v) continue;
-        const std::int32_t other = communities.community_of(u);
-        if (other == c) {
-          ++own.inside;
-        } else {
-          ++own.entering;
-          counts[other].leaving.fetch_add(1, std::memory_order_relaxed);
-        }
+/// Adds the edges into the rows of community c that the block holds.
+void count_rows(const RowBlock& block, std::int32_t c, const Communities& communities,
+                std::vector<EdgeCounts>& counts) {
+  EdgeCounts& own = counts[c];
+  const NodeId end = std::min(communities.end(c), block.end);
+  for (NodeId v = std::max(communities.begin(c), block.begin); v < end; ++v) {
+    for (const NodeId u : block.row(v)) {
+      if (u == v) continue;
+      const std::int32_t other = communities.community_of(u);
+      if (other == c) {
+        ++own.inside;
+      } else {
+        ++own.entering;
+        counts[other].leaving.fetch_add(1, std::memory_order_relaxed);
       }
     }
+  }
+}
+
+std::vector<EdgeCounts> count_edges(const RowBlocks& graph, const Communities& communities) {
+  std::vector<EdgeCounts> counts(static_cast<std::size_t>(communities.num_communities()));
+  graph.for_each([&](const RowBlock& block) {
+    const std::int32_t first = communities.community_of(block.begin);
+    const std::int32_t last = communities.community_of(block.end - 1);
+    tbb::parallel_for(first, last + 1, [&](std::int32_t c) { count_rows(block, c, communities, counts); });
   });
   return counts;
 }
 
 }  // namespace
 
-LevelQuality measure_quality(CsrView graph, const Communities& communities) {
+LevelQuality measure_quality(const RowBlocks& graph, const Communities& communities) {
   KITH_CHECK(graph.num_nodes() == communities.num_nodes(), InvalidArgument,
              "measure_quality: the communities cover ", communities.num_nodes(), " nodes, the graph has ",
              graph.num_nodes());

@@ -4,8 +4,12 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <string>
 #include <unordered_map>
 
+#include "graph/append_file.h"
+#include "graph/external_sorter.h"
 #include "partition/label_counter.h"
 
 namespace kith {
@@ -29,6 +33,20 @@ std::vector<Entry> neighbor_communities(CsrView graph, std::span<const std::int6
   std::ranges::sort(counter.entries(), {}, &Entry::label);
   return {counter.entries().begin(), counter.entries().end()};
 }
+
+/// Edges from one community to another.
+struct Pair {
+  std::uint64_t key;  ///< (from << 32) | to
+  std::int64_t count;
+
+  bool operator<(const Pair& other) const { return key != other.key ? key < other.key : count < other.count; }
+};
+
+constexpr auto kAddUp = [](Pair& kept, const Pair& next) {
+  if (kept.key != next.key) return false;
+  kept.count += next.count;
+  return true;
+};
 
 }  // namespace
 
@@ -93,6 +111,49 @@ Quotient contract(CsrView graph, std::span<const std::int64_t> edge_weights,
       quotient.edge_weights[out++] = entry.weight;
     }
   });
+  return quotient;
+}
+
+Quotient contract(const RowBlocks& graph, std::span<const std::int32_t> community_of,
+                  std::int32_t num_communities) {
+  if (graph.scratch() == nullptr) {
+    Quotient quotient{.offsets = {0}, .neighbors = {}, .edge_weights = {}, .node_weights = {}};
+    graph.for_each([&](const RowBlock& all) {
+      quotient = contract({all.offsets, all.neighbors}, {}, {}, community_of, num_communities);
+    });
+    return quotient;
+  }
+  ExternalSorter<Pair, decltype(kAddUp)> sorter(*graph.scratch(), kAddUp);
+  Quotient quotient;
+  quotient.offsets.assign(static_cast<std::size_t>(num_communities) + 1, 0);
+  quotient.node_weights.assign(static_cast<std::size_t>(num_communities), 0);
+  for (const std::int32_t c : community_of) ++quotient.node_weights[c];
+  graph.for_each([&](const RowBlock& block) {
+    for (NodeId v = block.begin; v < block.end; ++v) {
+      const auto from = static_cast<std::uint64_t>(community_of[v]) << 32;
+      for (const NodeId u : block.row(v)) {
+        if (community_of[u] != community_of[v])
+          sorter.add({from | static_cast<std::uint32_t>(community_of[u]), 1});
+      }
+    }
+  });
+  // Through files, so that arrays of the right size are made after the buffers of the sort are gone.
+  const Scratch& scratch = *graph.scratch();
+  const std::string neighbors_path = scratch.folder + "/runs.neighbors",
+                    weights_path = scratch.folder + "/runs.weights";
+  AppendFile neighbors(neighbors_path, scratch.append_bytes()), weights(weights_path, scratch.append_bytes());
+  sorter.finish([&](std::span<const Pair> pairs) {
+    for (const Pair& pair : pairs) {
+      ++quotient.offsets[(pair.key >> 32) + 1];
+      const auto to = static_cast<NodeId>(pair.key & 0xFFFFFFFFU);
+      neighbors.add_values(std::span(&to, 1));
+      weights.add_values(std::span(&pair.count, 1));
+    }
+  });
+  for (std::int32_t c = 0; c < num_communities; ++c) quotient.offsets[c + 1] += quotient.offsets[c];
+  quotient.neighbors = read_values<NodeId>(neighbors_path, neighbors.finish());
+  quotient.edge_weights = read_values<std::int64_t>(weights_path, weights.finish());
+  for (const std::string& path : {neighbors_path, weights_path}) std::filesystem::remove(path);
   return quotient;
 }
 

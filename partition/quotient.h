@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "graph/row_blocks.h"
 #include "graph/types.h"
 #include "graph/views.h"
 
@@ -24,9 +25,13 @@ struct Quotient {
 
 /// Merges the nodes of each community. community_of: [num_nodes] in [0, num_communities). edge_weights:
 /// [num_edges] or empty (all 1); node_weights: [num_nodes] or empty (all 1). Parallel, the same for any number
-/// of threads.
+/// of threads. In memory: the result, 12 bytes for every pair of communities that share an edge.
 Quotient contract(CsrView graph, std::span<const std::int64_t> edge_weights,
                   std::span<const std::int32_t> node_weights, std::span<const std::int32_t> community_of,
+                  std::int32_t num_communities);
+
+/// The same without weights, for a graph that may lie in a file; pairs are counted by an external sort then.
+Quotient contract(const RowBlocks& graph, std::span<const std::int32_t> community_of,
                   std::int32_t num_communities);
 
 /// Nodes grouped by community: community c holds members[offsets[c] .. offsets[c + 1]), ascending.
