@@ -44,6 +44,8 @@ class AttachedSource final : public StoredSource {
     });
   }
 
+  EdgeOffset num_stored_edges() const override { return graph_->num_stored_edges(); }
+
   void release_edges() override { graph_->release_edges(); }
 
   void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>& visit) override {

@@ -28,6 +28,7 @@ class EdgelistSource final : public StoredSource {
     for_each_pair([&](std::int64_t source, std::int64_t target) {
       ids_.insert(static_cast<std::uint64_t>(source));
       ids_.insert(static_cast<std::uint64_t>(target));
+      ++num_edges_;
     });
     const std::int64_t count = ids_.freeze();
     KITH_CHECK(count > 0, IoError, path, ": holds no edges");
@@ -44,6 +45,7 @@ class EdgelistSource final : public StoredSource {
 
   void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>&) override {}
   bool has_all_nodes() const override { return false; }
+  EdgeOffset num_stored_edges() const override { return num_edges_; }
   bool is_undirected() const override { return false; }
 
  private:
@@ -75,6 +77,7 @@ class EdgelistSource final : public StoredSource {
 
   TextInput text_;
   IdMap ids_;
+  EdgeOffset num_edges_ = 0;
 };
 
 }  // namespace

@@ -51,6 +51,11 @@ class KithSource final : public StoredSource {
     buffer.flush();
   }
 
+  EdgeOffset num_stored_edges() const override {
+    const EdgeOffset both = dataset_.graph.num_edges();
+    return dataset_.provenance.directed ? both : (both + num_nodes_) / 2;  // a self-loop is stored but once
+  }
+
   void release_edges() override { dataset_.graph = CsrGraph(); }
 
   void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>& visit) override {

@@ -65,7 +65,9 @@ MetisHeader read_header(TextInput& text) {
 class MetisSource final : public StoredSource {
  public:
   explicit MetisSource(const std::string& path) : text_(path) {
-    num_nodes_ = static_cast<NodeId>(read_header(text_).num_nodes);
+    const MetisHeader header = read_header(text_);
+    num_nodes_ = static_cast<NodeId>(header.num_nodes);
+    num_edges_ = header.num_edges;
   }
 
   void for_each_edges(const std::function<void(std::span<const Edge>)>& visit) override {
@@ -101,6 +103,7 @@ class MetisSource final : public StoredSource {
   }
 
   void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>&) override {}
+  EdgeOffset num_stored_edges() const override { return 2 * num_edges_; }
   bool is_undirected() const override { return true; }
 
  private:
@@ -115,6 +118,7 @@ class MetisSource final : public StoredSource {
   }
 
   TextInput text_;
+  std::int64_t num_edges_ = 0;
 };
 
 }  // namespace

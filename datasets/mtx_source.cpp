@@ -81,6 +81,7 @@ class MtxSource final : public StoredSource {
   explicit MtxSource(const std::string& path) : text_(path) {
     const MtxHeader header = read_header(text_);
     num_nodes_ = static_cast<NodeId>(header.num_nodes);
+    num_entries_ = header.num_entries;
     is_undirected_ = header.is_symmetric;
   }
 
@@ -113,10 +114,12 @@ class MtxSource final : public StoredSource {
   }
 
   void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>&) override {}
+  EdgeOffset num_stored_edges() const override { return num_entries_; }
   bool is_undirected() const override { return is_undirected_; }
 
  private:
   TextInput text_;
+  std::int64_t num_entries_ = 0;
   bool is_undirected_ = false;
 };
 

@@ -70,6 +70,7 @@ class NpzSource final : public StoredSource {
     nodes_.for_each_feature_row(visit);
   }
 
+  EdgeOffset num_stored_edges() const override { return num_edges_; }
   bool is_undirected() const override { return is_undirected_; }
 
  private:

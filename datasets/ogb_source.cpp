@@ -165,6 +165,7 @@ class OgbSource final : public StoredSource {
     for_each_row(*features_, num_nodes_, row, [&](std::int64_t v) { visit(static_cast<NodeId>(v), row); });
   }
 
+  EdgeOffset num_stored_edges() const override { return num_edges_; }
   bool is_undirected() const override { return false; }
 
  private:

@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "datasets/build_graph.h"
@@ -17,10 +18,24 @@
 
 namespace kith {
 
+/// Whether finished stages stay on disk until the output stands, so that a run that was killed goes on from
+/// them.
+enum class KeepStages : std::uint8_t {
+  automatic,  ///< from kStagesFrom edges on, and wherever the edges lie in files anyway
+  always,
+  never
+};
+
+/// Below this many stored edges a run is shorter than it would be worth to go on with.
+inline constexpr EdgeOffset kStagesFrom = 10'000'000;
+
+/// "auto", "always" or "never". Throws InvalidArgument for another name.
+KeepStages parse_keep_stages(std::string_view name);
+
 /// What to prepare and how.
 struct PrepareOptions {
   std::string source;  ///< file or folder
-  std::string output;  ///< replaced only when the new file is complete
+  std::string output;  ///< replaced only when the new file is complete; OUTPUT.prepare is used meanwhile
   SourceFormat format = SourceFormat::automatic;
   std::string node_data;  ///< .npz file with features, labels, splits; empty: the source has them
   std::optional<SplitShares> random_split;  ///< for data without a split; seed: that of the partition
@@ -29,6 +44,8 @@ struct PrepareOptions {
   std::string communities_from;             ///< text file, the community of each node a line; empty = find them
   std::optional<FeatureType> feature_type;  ///< empty = as the source stores them
   bool normalize_rows = false;              ///< divide each feature row by its sum of absolute values
+  std::int64_t memory_bytes = 0;            ///< what may be used; 0 = what is available
+  KeepStages keep_stages = KeepStages::automatic;
   std::function<void(const std::string&)> progress;  ///< told one line a stage; may be empty
 };
 
@@ -52,13 +69,19 @@ struct PrepareReport {
   std::int64_t metis_bytes = 0;      ///< what METIS was expected to need; 0 if it did not find the communities
   std::vector<LevelQuality> levels;  ///< finest first
   PrepareSeconds seconds;
-  std::int64_t peak_rss_bytes = 0;  ///< of this process
+  bool are_edges_in_files = false;   ///< they did not fit in memory
+  std::int64_t memory_bytes = 0;     ///< the limit; 0 = none is known
+  std::int64_t temporary_bytes = 0;  ///< written to files of sorted runs and to stages
+  std::vector<std::string> resumed;  ///< stages of an earlier run: "clean", "communities", "renumber"
+  std::int64_t peak_rss_bytes = 0;   ///< of this process
 };
 
-/// Runs the whole pipeline. Peak memory, METIS aside: about twice the adjacency; features pass through row by
-/// row. Throws IoError (source, output), InvalidArgument (options, values that are not finite),
-/// EnvironmentError (disk full); nothing is left behind then, and a file that stood at `output` stays as it
-/// was.
+/// Runs the whole pipeline. Where the edges would take more than the limit, they lie in files beside the output
+/// and are sorted there; the result is the same to the bit. In memory are then about 80 bytes a node, the graph
+/// of communities, and buffers that fill the rest of the limit. Features pass through row by row. Throws
+/// IoError (source, output), InvalidArgument (options, values that are not finite), EnvironmentError (disk
+/// full, too little memory); a file that stood at `output` stays as it was then, and nothing but finished
+/// stages is left.
 PrepareReport prepare(const PrepareOptions& options);
 
 /// The report as one object, quality and seconds included.

@@ -43,6 +43,9 @@ class Source {
   /// Streams every edge as stored, in chunks, in the same order on every call.
   virtual void for_each_edges(const std::function<void(std::span<const Edge>)>& visit) = 0;
 
+  /// How many edges for_each_edges will hand out, at most; 0 if that is not known.
+  virtual EdgeOffset num_stored_edges() const { return 0; }
+
   /// Says that for_each_edges will not be called again, so that what it reads from can be given back.
   virtual void release_edges() {}
 
