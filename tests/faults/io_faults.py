@@ -28,6 +28,8 @@ KINDS = {
 }
 
 OLD_OUTPUT = b"what stood there before\n"
+# What the next run to the same output clears away.
+AFTER_A_SIGNAL = (".", "out.kith.h5.prepare")
 # A partition that cannot be kept or found again is no reason to fail.
 CACHED = "prepare edgelist"
 
@@ -48,6 +50,19 @@ COMMANDS = {
         "4KiB",
         "--host-bytes",
         "0",
+    ],
+    "prepare files": [
+        "prepare",
+        "long.txt",
+        "-o",
+        "out.kith.h5",
+        "--method",
+        "lpa",
+        "--partition-cache",
+        "none",
+        "--edge-ids",
+        "--memory",
+        "100000",
     ],
     CACHED: ["prepare", "graph.txt", "-o", "out.kith.h5", "--partition-cache", "cache"],
     "prepare npz": ["prepare", "graph.npz", "-o", "out.kith.h5", "--partition-cache", "none"],
@@ -126,7 +141,7 @@ class Runner:
         strange = [
             path.name
             for path in self.folder.iterdir()
-            if path.name not in known and not ("cut" in where and path.name.startswith("."))
+            if path.name not in known and not ("cut" in where and path.name.startswith(AFTER_A_SIGNAL))
         ]
         if strange:
             self.problems.append(f"{where}: left {strange}")
@@ -157,6 +172,7 @@ class Runner:
             "out.kith.h5": OLD_OUTPUT,
             "graph.npz": (self.folder / "graph.npz").read_bytes(),
             "graph.txt": text.encode(),
+            "long.txt": "".join(f"{i * i % 300} {i * 7 % 300}\n" for i in range(6000)).encode(),
         }
 
     def counts_of(self, name: str) -> dict[str, int]:

@@ -17,6 +17,16 @@ KILLS = int(os.environ.get("KITH_FAULT_KILLS", "5"))
 SEED = int(os.environ.get("KITH_FAULT_SEED", "1"))
 
 
+def edge_list(nodes, edges):
+    moments = random.Random(4)
+    lines = []
+    for _ in range(edges):
+        source = moments.randrange(nodes)
+        near = source // 50 * 50 + moments.randrange(50)
+        lines.append(f"{source} {near if moments.random() < 0.7 else moments.randrange(nodes)}\n")
+    return "".join(lines)
+
+
 class Kill(FaultTest):
     features = 2048  # files of some megabytes, so that kills fall into writes too
 
@@ -112,7 +122,44 @@ class Kill(FaultTest):
                         target.unlink()
             self.ok("info", target.name, "--verify")
             self.assertEqual(self.checksums(target.name), reference)
+            self.assertEqual(self.left_beside(target.name), [])
         print(f"preparing: {self.kills} kills, {survived} with the file there, {rounds} runs done")
+
+    def left_beside(self, name):
+        """What a run wrote for the output `name`, the output itself aside."""
+        return [path.name for path in self.folder.iterdir() if name in path.name and path.name != name]
+
+    def test_preparing_goes_on_from_its_stages(self):
+        (self.folder / "g.txt").write_text(edge_list(nodes=3000, edges=120_000))
+        self.prepare_and_kill("g.txt")
+        self.prepare_and_kill("g.txt", "--memory", 400_000)
+        self.prepare_and_kill("g.kith.h5")
+
+    def prepare_and_kill(self, source, *options):
+        prepare = "--method lpa --symmetrize --edge-ids --partition-cache none --keep-stages always".split()
+        prepare = ["prepare", source, *options, *prepare, "-o"]
+        self.kills = rounds = torn = 0
+        seconds, _ = seconds_of(lambda: self.ok(*prepare, "reference.kith.h5"))
+        reference = self.checksums("reference.kith.h5")
+        resumed = {"clean": 0, "communities": 0, "renumber": 0}
+        out = self.folder / "out.kith.h5"
+        while self.kills < KILLS:
+            rounds += 1
+            out.unlink(missing_ok=True)
+            while (done := self.kill_somewhere(1.2 * seconds, *prepare, out.name)) is None:
+                torn += any(name.startswith(".out") for name in self.left_beside(out.name))
+                if out.exists():  # whole, whatever became of the run
+                    self.assertEqual(self.checksums(out.name), reference)
+            for stage in resumed:
+                resumed[stage] += f"resumed: stage {stage}" in done[1]
+            self.assertNotIn("made anew", done[1])
+            self.ok("info", out.name, "--verify")
+            self.assertEqual(self.checksums(out.name), reference)
+            self.assertEqual(self.left_beside(out.name), [])
+        print(
+            f"preparing {source} {options}: {self.kills} kills, {torn} left a part of the file, "
+            f"{rounds} runs done, went on from {resumed}"
+        )
 
 
 if __name__ == "__main__":
