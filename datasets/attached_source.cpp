@@ -27,7 +27,8 @@ class AttachedSource final : public StoredSource {
     KITH_CHECK(is_bare(graph_->node_data()), InvalidArgument, graph_path,
                ": has features, labels or splits of its own, so none can come from ", path);
     const std::optional<NodeId> count = nodes_.num_nodes();
-    KITH_CHECK(count, IoError, path, ": has no array 'x', 'y' or 'num_nodes', which would say how many nodes there are");
+    KITH_CHECK(count, IoError, path,
+               ": has no array 'x', 'y' or 'num_nodes', which would say how many nodes there are");
     num_nodes_ = *count;
     id_of_ = std::move(graph_->node_data().original_id);
     check_ids(graph_path, path);
@@ -59,8 +60,8 @@ class AttachedSource final : public StoredSource {
 
   void check_ids(const std::string& graph_path, const std::string& path) const {
     const NodeId count = graph_->num_nodes();
-    KITH_CHECK(!graph_->has_all_nodes() || count == num_nodes_, IoError, path, ": has ", num_nodes_, " rows, but ",
-               graph_path, " has ", count, " nodes");
+    KITH_CHECK(!graph_->has_all_nodes() || count == num_nodes_, IoError, path, ": has ", num_nodes_,
+               " rows, but ", graph_path, " has ", count, " nodes");
     const std::int64_t smallest = id_of_.empty() ? 0 : std::ranges::min(id_of_);
     const std::int64_t largest = id_of_.empty() ? count - 1 : std::ranges::max(id_of_);
     KITH_CHECK(smallest >= 0 && largest < num_nodes_, IoError, path, ": has rows for the nodes 0..",

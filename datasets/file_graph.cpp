@@ -27,9 +27,7 @@ struct NumberedEdge {
   std::uint64_t key;
   EdgeOffset id;
 
-  bool operator<(const NumberedEdge& other) const {
-    return key != other.key ? key < other.key : id < other.id;
-  }
+  bool operator<(const NumberedEdge& other) const { return key != other.key ? key < other.key : id < other.id; }
 };
 
 constexpr std::uint64_t kReverse = 1;
@@ -114,7 +112,9 @@ FileGraph clean_edges(Source& source, const BuildOptions& options, const GraphPa
 
 /// Both directions of every edge between two nodes, sorted.
 FileGraph symmetrize(const FileGraph& graph, const GraphPaths& paths, Scratch& scratch) {
-  constexpr auto kDropRepeats = [](const PlainEdge& kept, const PlainEdge& next) { return kept.key == next.key; };
+  constexpr auto kDropRepeats = [](const PlainEdge& kept, const PlainEdge& next) {
+    return kept.key == next.key;
+  };
   ExternalSorter<PlainEdge, decltype(kDropRepeats)> sorter(scratch, kDropRepeats);
   RowBlocks(graph.paths.neighbors, graph.offsets, scratch).for_each([&](const RowBlock& block) {
     for (NodeId v = block.begin; v < block.end; ++v) {

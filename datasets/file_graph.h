@@ -36,7 +36,8 @@ struct FileGraph {
 FileGraph clean_to_files(Source& source, const BuildOptions& options, const GraphPaths& paths, Scratch& scratch,
                          BuildCounts& counts);
 
-/// The symmetric simple graph behind `graph`, as SimpleGraph makes it. is_symmetric: every edge has its reverse.
+/// The symmetric simple graph behind `graph`, as SimpleGraph makes it. is_symmetric: every edge has its
+/// reverse.
 FileGraph simple_to_file(const FileGraph& graph, bool is_symmetric, const std::string& path, Scratch& scratch);
 
 /// The graph under new numbers; edge ids are carried along. old_of_new: [num_nodes] permutation.

@@ -7,8 +7,8 @@
 namespace kith {
 namespace {
 
-// Offsets before and after renumbering, original ids before and after, both permutations, labels twice, what label
-// propagation keeps (28), and the community of each node at three levels.
+// Offsets before and after renumbering, original ids before and after, both permutations, labels twice, what
+// label propagation keeps (28), and the community of each node at three levels.
 constexpr std::int64_t kBytesPerNode = 80;
 
 // Below this a sort would do little but seek.
@@ -36,8 +36,8 @@ std::optional<std::size_t> plan_buffers(const GraphSize& size, std::int64_t want
   const std::int64_t room = limit - node_bytes(size);
   const std::int64_t least = node_bytes(size) + kLeastBuffers;
   if (wanted_bytes > 0) {
-    KITH_CHECK(room >= kLeastBuffers, InvalidArgument, "--memory: ", size.num_nodes,
-               " nodes take at least ", least, " bytes (", mebibytes(least), " MiB), got ", wanted_bytes);
+    KITH_CHECK(room >= kLeastBuffers, InvalidArgument, "--memory: ", size.num_nodes, " nodes take at least ",
+               least, " bytes (", mebibytes(least), " MiB), got ", wanted_bytes);
     return static_cast<std::size_t>(room);
   }
   KITH_CHECK(room >= kLeastBuffers, EnvironmentError, "prepare needs at least ", mebibytes(least),

@@ -190,8 +190,7 @@ NodeData NpzNodeData::read(NodeId num_nodes) {
   return std::move(data_);
 }
 
-void NpzNodeData::for_each_feature_row(
-    const std::function<void(NodeId, std::span<const float>)>& visit) const {
+void NpzNodeData::for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>& visit) const {
   std::vector<float> dense(static_cast<std::size_t>(dim_));
   if (dim_ == 0) {
     return;
@@ -245,8 +244,7 @@ void NpzNodeData::open_features() {
   data_.feature_dim = static_cast<std::int32_t>(dim);
   if (!values_key.empty()) {
     const NpyHeader header = archive_.open(values_key).header();
-    KITH_CHECK(header.kind != 'U', IoError, archive_.path(), ": ", values_key,
-               ": expected numbers, got text");
+    KITH_CHECK(header.kind != 'U', IoError, archive_.path(), ": ", values_key, ": expected numbers, got text");
     data_.feature_type = header.kind == 'f' && header.item_bytes == 2 ? FeatureType::f16 : FeatureType::f32;
   }
 }

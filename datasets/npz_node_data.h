@@ -12,7 +12,8 @@
 
 namespace kith {
 
-/// The keys are those of open_npz_source. Every method throws IoError, naming file and array, for what does not fit.
+/// The keys are those of open_npz_source. Every method throws IoError, naming file and array, for what does not
+/// fit.
 class NpzNodeData {
  public:
   /// archive: kept.

@@ -16,8 +16,8 @@ struct FinishedStages {
   StageGraph graph;  ///< renumbered
 };
 
-/// Writes and commits the file, and notes in `report` what is in it. source: only asked for features, and only if
-/// there are any; nullptr otherwise. scratch: nullptr if the graph is in memory. Throws as prepare does.
+/// Writes and commits the file, and notes in `report` what is in it. source: only asked for features, and only
+/// if there are any; nullptr otherwise. scratch: nullptr if the graph is in memory. Throws as prepare does.
 void write_output(DatasetWriter& writer, FinishedStages stages, Source* source, Scratch* scratch,
                   const PrepareOptions& options, PrepareReport& report);
 

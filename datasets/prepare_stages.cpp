@@ -126,8 +126,7 @@ GraphPaths graph_paths(const WorkFolder& folder, const std::string& stage, bool 
 
 BuiltGraph load_graph(const FileGraph& graph, const BuildCounts& counts) {
   BuiltGraph built;
-  built.graph =
-      CsrGraph(graph.offsets, read_values<NodeId>(graph.paths.neighbors, graph.neighbors), "prepare");
+  built.graph = CsrGraph(graph.offsets, read_values<NodeId>(graph.paths.neighbors, graph.neighbors), "prepare");
   if (!graph.paths.edge_id.empty()) built.edge_id = read_values<EdgeOffset>(graph.paths.edge_id, graph.edge_id);
   built.counts = counts;
   return built;
@@ -180,9 +179,8 @@ StageRecord save_stage(WorkFolder& folder, const Json& identity, const Community
   for (std::size_t level = 0; level < stage.hierarchy.levels.size(); ++level) {
     saver.save(concat("level", level), stage.hierarchy.levels[level].offsets());
   }
-  saver.record.facts = {{"method", stage.method},
-                        {"metis_bytes", stage.metis_bytes},
-                        {"levels", stage.hierarchy.levels.size()}};
+  saver.record.facts = {
+      {"method", stage.method}, {"metis_bytes", stage.metis_bytes}, {"levels", stage.hierarchy.levels.size()}};
   folder.save(kCommunities, identity, saver.record);
   return saver.record;
 }

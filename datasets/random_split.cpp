@@ -26,13 +26,15 @@ SplitShares SplitShares::parse(std::string_view text) {
     const auto [rest, rest_error] = std::from_chars(comma + 1, end, shares.valid);
     is_valid = rest_error == std::errc() && rest == end;
   }
-  KITH_CHECK(is_valid && shares.train > 0 && shares.valid >= 0 && shares.train + shares.valid <= 1, InvalidArgument,
-             "--random-split: expected shares of the labelled nodes for training and validation, as in 0.6,0.2, got '",
-             text, "'");
+  KITH_CHECK(
+      is_valid && shares.train > 0 && shares.valid >= 0 && shares.train + shares.valid <= 1, InvalidArgument,
+      "--random-split: expected shares of the labelled nodes for training and validation, as in 0.6,0.2, got '",
+      text, "'");
   return shares;
 }
 
-Splits random_split(const Labels& labels, std::int64_t num_nodes, const SplitShares& shares, std::uint64_t seed) {
+Splits random_split(const Labels& labels, std::int64_t num_nodes, const SplitShares& shares,
+                    std::uint64_t seed) {
   KITH_CHECK(!labels.empty(), InvalidArgument, "--random-split: no node has a label");
   std::vector<NodeId> nodes;
   for (NodeId v = 0; v < num_nodes; ++v) {

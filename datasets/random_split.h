@@ -19,6 +19,7 @@ struct SplitShares {
 
 /// Draws training and validation nodes among those that have a label; the same for the same seed. Throws
 /// InvalidArgument if none has.
-Splits random_split(const Labels& labels, std::int64_t num_nodes, const SplitShares& shares, std::uint64_t seed);
+Splits random_split(const Labels& labels, std::int64_t num_nodes, const SplitShares& shares,
+                    std::uint64_t seed);
 
 }  // namespace kith

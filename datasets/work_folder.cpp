@@ -192,7 +192,8 @@ void WorkFolder::save(const std::string& stage, const Json& identity, const Stag
     files[name] = {{"bytes", seal.num_bytes}, {"checksum", seal.checksum}};
   }
   const std::string text =
-      Json{{"identity", identity}, {"facts", record.facts}, {"files", std::move(files)}}.dump(1, ' ', true, Json::error_handler_t::replace);
+      Json{{"identity", identity}, {"facts", record.facts}, {"files", std::move(files)}}.dump(
+          1, ' ', true, Json::error_handler_t::replace);
   const std::string checksum = checksum_of(std::as_bytes(std::span(text)));
   const std::array<std::span<const std::byte>, 2> parts{std::as_bytes(std::span(checksum)),
                                                         std::as_bytes(std::span(text))};
@@ -205,7 +206,8 @@ std::int64_t WorkFolder::kept_bytes() const {
     std::error_code error;
     const std::uintmax_t size = fs::file_size(path, error);
     const std::string name = path.filename().string();
-    if (!error && is_finished(std::string_view(name).substr(0, name.find('.')))) bytes += static_cast<std::int64_t>(size);
+    if (!error && is_finished(std::string_view(name).substr(0, name.find('.'))))
+      bytes += static_cast<std::int64_t>(size);
   }
   return bytes;
 }
@@ -225,7 +227,8 @@ Json identity_of_files(const std::string& path) {
   const bool is_planetoid = prefix.starts_with("ind.");  // any of its files stands for all of them
   if (is_planetoid) prefix.resize(std::min(prefix.size(), prefix.find('.', 4)));
   if (fs::is_directory(path, error)) {
-    for (fs::recursive_directory_iterator next(path, error), end; !error && next != end; next.increment(error)) {
+    for (fs::recursive_directory_iterator next(path, error), end; !error && next != end;
+         next.increment(error)) {
       if (next->is_regular_file(error)) files.push_back(next->path());
     }
   } else if (!is_planetoid) {

@@ -23,9 +23,9 @@ struct StageRecord {
   std::map<std::string, FileSeal> files;  ///< by NAME
 };
 
-/// Holds a lock on the folder while it lives, so that two runs with one output do not destroy each other. A stage is
-/// finished once S.json is there, which is written last and as a whole; files that no S.json speaks of are removed
-/// when the folder is opened and when it is left.
+/// Holds a lock on the folder while it lives, so that two runs with one output do not destroy each other. A
+/// stage is finished once S.json is there, which is written last and as a whole; files that no S.json speaks of
+/// are removed when the folder is opened and when it is left.
 ///
 /// Example, after the first stage: clean.json, clean.offsets, clean.neighbors, clean.train, ...
 class WorkFolder {

@@ -43,7 +43,7 @@ FileSeal seal_of(const std::string& path) {
 struct FileCursor::Impl {
   PosixFile file;
   std::vector<std::byte> buffer;
-  std::uint64_t next_offset = 0;  ///< in the file, behind the buffer
+  std::uint64_t next_offset = 0;   ///< in the file, behind the buffer
   std::size_t begin = 0, end = 0;  ///< not yet read, in the buffer
 
   void refill() {

@@ -62,8 +62,8 @@ class FileCursor {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Writes `path`, replacing a file of that name. Every method throws IoError, or EnvironmentError if the disk is
-/// full. A file that is not sealed stays as far as it was written: whoever owns the folder clears it away.
+/// Writes `path`, replacing a file of that name. Every method throws IoError, or EnvironmentError if the disk
+/// is full. A file that is not sealed stays as far as it was written: whoever owns the folder clears it away.
 class AppendFile {
  public:
   explicit AppendFile(const std::string& path, std::size_t buffer_bytes = std::size_t{1} << 20);

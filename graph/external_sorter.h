@@ -1,4 +1,5 @@
-// Sorts more records than fit in memory: sorted runs in a file, merged as often as the buffers make it necessary.
+// Sorts more records than fit in memory: sorted runs in a file, merged as often as the buffers make it
+// necessary.
 #pragma once
 
 #include <tbb/parallel_sort.h>
@@ -17,8 +18,8 @@
 namespace kith {
 
 /// Record: plain bytes with an operator< that is a total order. Fold: bool(Record& kept, const Record& next),
-/// called for neighbours in the sorted order; true if `next` is taken up in `kept` and vanishes. It is called in
-/// some order that depends on the memory, so what it does to the records must not.
+/// called for neighbours in the sorted order; true if `next` is taken up in `kept` and vanishes. It is called
+/// in some order that depends on the memory, so what it does to the records must not.
 ///
 /// Example, records 3 1 2 1 with room for two of them, Fold true for equals: the runs are {1, 3} and {1, 2},
 /// and finish() visits 1 2 3.

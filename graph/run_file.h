@@ -9,8 +9,8 @@
 
 namespace kith {
 
-/// A file without a name: it is gone with the process, however that ends. Throws IoError, or EnvironmentError if
-/// the disk is full, naming the folder.
+/// A file without a name: it is gone with the process, however that ends. Throws IoError, or EnvironmentError
+/// if the disk is full, naming the folder.
 class RunFile {
  public:
   explicit RunFile(const std::string& folder);

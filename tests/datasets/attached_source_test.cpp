@@ -62,7 +62,8 @@ TEST_F(AttachedSource, TheGraphsFormatSaysWhatAnEdgeStandsFor) {
 
 TEST_F(AttachedSource, NodeDataMustCoverTheGraph) {
   write_edges("4 1\n");
-  EXPECT_THAT(error<IoError>(), AllOf(HasSubstr("nodes.npz: has rows for the nodes 0..3"), HasSubstr("edges.txt has the ids 1..4")));
+  EXPECT_THAT(error<IoError>(), AllOf(HasSubstr("nodes.npz: has rows for the nodes 0..3"),
+                                      HasSubstr("edges.txt has the ids 1..4")));
   edges_ = folder_.file("g.graph");
   write_edges("3 1\n2\n1\n\n");
   EXPECT_THAT(error<IoError>(), HasSubstr("has 4 rows, but"));

@@ -30,7 +30,8 @@ class RandomSource final : public Source {
   NodeData& node_data() override { return data_; }
   void for_each_edges(const std::function<void(std::span<const Edge>)>& visit) override {
     const std::span<const Edge> all(edges_);
-    for (std::size_t i = 0; i < all.size(); i += 100) visit(all.subspan(i, std::min<std::size_t>(100, all.size() - i)));
+    for (std::size_t i = 0; i < all.size(); i += 100)
+      visit(all.subspan(i, std::min<std::size_t>(100, all.size() - i)));
   }
   void for_each_feature_row(const std::function<void(NodeId, std::span<const float>)>&) override {}
   bool is_undirected() const override { return false; }
@@ -60,7 +61,8 @@ void expect_same(const FileGraph& files, CsrView graph, const std::vector<EdgeOf
 /// The whole way with little memory beside the whole way in memory.
 void compare(const BuildOptions& options, NodeId num_nodes, int num_edges, std::size_t memory) {
   SCOPED_TRACE(concat("symmetrize ", options.symmetrize, ", drop ", options.drop_self_loops, ", ids ",
-                      options.keep_edge_ids, ", ", num_nodes, " nodes, ", num_edges, " edges, ", memory, " bytes"));
+                      options.keep_edge_ids, ", ", num_nodes, " nodes, ", num_edges, " edges, ", memory,
+                      " bytes"));
   const TempFolder folder;
   Scratch scratch{.folder = folder.path().string(), .memory_bytes = memory};
   const auto paths = [&](const std::string& name) {
@@ -92,9 +94,9 @@ TEST(FileGraph, IsTheGraphInMemoryToTheBit) {
     for (const bool drop : {false, true}) {
       for (const bool ids : {false, true}) {
         const BuildOptions options{.symmetrize = symmetrize, .drop_self_loops = drop, .keep_edge_ids = ids};
-        compare(options, 40, 3000, 400);      // nearly all of it repeats; many levels of merging
-        compare(options, 700, 5000, 20000);   // some runs, merged at once
-        compare(options, 700, 5000, 1 << 22); // no run at all
+        compare(options, 40, 3000, 400);       // nearly all of it repeats; many levels of merging
+        compare(options, 700, 5000, 20000);    // some runs, merged at once
+        compare(options, 700, 5000, 1 << 22);  // no run at all
         compare(options, 5, 0, 400);
       }
     }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -17,11 +18,11 @@ namespace kith {
 namespace {
 
 namespace fs = std::filesystem;
+using test::error_of;
+using test::TempFolder;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using test::error_of;
-using test::TempFolder;
 
 constexpr NodeId kNodes = 800;
 
@@ -324,6 +325,30 @@ TEST_F(PrepareStages, RefusesMemoryThatDoesNotHoldTheNodes) {
   run.memory_bytes = 50'000;
   EXPECT_THAT(error_of<InvalidArgument>([&] { prepare(run); }), HasSubstr("--memory: 800 nodes"));
   EXPECT_THAT(left_beside("out"), IsEmpty());
+}
+
+TEST_F(PrepareStages, OtherNodeDataOrAnotherSplitAreCleanedAnew) {
+  const auto with_labels = [&](std::int16_t label) {
+    const std::vector<std::int16_t> labels(5 * kNodes + 2, label);
+    const std::string shape = "(" + std::to_string(labels.size()) + ",)";
+    test::write_npz(folder.file("nodes.npz"), {{"y", test::npy_bytes("<i2", shape, test::raw(labels))}});
+  };
+  PrepareOptions run = options("out.kith.h5");
+  run.node_data = folder.file("nodes.npz");
+  run.random_split = SplitShares{.train = 0.5, .valid = 0.2};
+  with_labels(1);
+  stop_at(run, "finding communities");
+  EXPECT_THAT(prepare(run).resumed, ElementsAre("clean"));
+  stop_at(run, "finding communities");
+  with_labels(2);
+  PrepareReport report = prepare(run);
+  EXPECT_THAT(report.resumed, IsEmpty());
+  EXPECT_EQ(report.num_classes, 3);
+  stop_at(run, "finding communities");
+  run.random_split->train = 0.75;
+  report = prepare(run);
+  EXPECT_THAT(report.resumed, IsEmpty());
+  EXPECT_EQ(report.num_train, std::lround(0.75 * (5 * kNodes + 2)));
 }
 
 }  // namespace

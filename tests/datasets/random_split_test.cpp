@@ -56,7 +56,8 @@ TEST(RandomSplit, NodesWithSeveralLabelsAllCount) {
 
 TEST(RandomSplit, RefusesWhatIsNoPairOfShares) {
   EXPECT_DOUBLE_EQ(SplitShares::parse("0.6,0.2").valid, 0.2);
-  for (const char* text : {"", "0.6", "0.6,", "0,0.5", "0.9,0.2", "-1,0.2", "0.6,-0.2", "0.6,0.2,0.2", "nan,0", "x,0"}) {
+  for (const char* text :
+       {"", "0.6", "0.6,", "0,0.5", "0.9,0.2", "-1,0.2", "0.6,-0.2", "0.6,0.2,0.2", "nan,0", "x,0"}) {
     EXPECT_THROW(SplitShares::parse(text), InvalidArgument) << text;
   }
   EXPECT_THROW(random_split({}, 10, {.train = 0.5, .valid = 0.2}, 0), InvalidArgument);

@@ -29,7 +29,8 @@ constexpr auto kAddUp = [](Pair& kept, const Pair& next) {
 std::vector<Pair> random_pairs(std::size_t count, std::uint32_t num_keys) {
   std::mt19937 bits(static_cast<std::uint32_t>(count));
   std::vector<Pair> pairs(count);
-  for (Pair& pair : pairs) pair = {static_cast<std::uint32_t>(bits() % num_keys), static_cast<std::uint32_t>(1 + bits() % 5)};
+  for (Pair& pair : pairs)
+    pair = {static_cast<std::uint32_t>(bits() % num_keys), static_cast<std::uint32_t>(1 + bits() % 5)};
   return pairs;
 }
 
