@@ -10,6 +10,9 @@
 
 namespace kith {
 
+/// Belongs to the owner of a view's arrays: operations keep there what they derive from them (kernels/memo.h).
+class Memo;
+
 /// A whole graph: global ids, 64-bit row bounds.
 ///
 /// Example, edges 1->0, 2->0, 0->2:
@@ -18,6 +21,7 @@ namespace kith {
 struct CsrView {
   std::span<const EdgeOffset> offsets;  ///< [num_nodes + 1], offsets[0] == 0, never falling
   std::span<const NodeId> neighbors;    ///< [num_edges], sorted in each row
+  Memo* memo = nullptr;                 ///< null: nothing is kept from one operation to the next
 
   NodeId num_nodes() const { return static_cast<NodeId>(offsets.size()) - 1; }
   EdgeOffset num_edges() const { return static_cast<EdgeOffset>(neighbors.size()); }
@@ -36,6 +40,7 @@ struct BlockCsrView {
   std::int32_t num_sources = 0;
   std::span<const std::int32_t> offsets;  ///< [num_destinations + 1]
   std::span<const std::int32_t> sources;  ///< [num_edges], each in [0, num_sources)
+  Memo* memo = nullptr;                   ///< null: nothing is kept from one operation to the next
 
   std::int32_t num_destinations() const { return static_cast<std::int32_t>(offsets.size()) - 1; }
   std::int32_t num_edges() const { return static_cast<std::int32_t>(sources.size()); }

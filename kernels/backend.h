@@ -15,6 +15,7 @@
 #include "graph/feature_store.h"
 #include "graph/types.h"
 #include "graph/views.h"
+#include "kernels/memo.h"
 #include "kernels/tensor.h"
 
 namespace kith {
@@ -65,7 +66,10 @@ class DeviceArrays {
   /// says that they are there.
   DeviceArrays(std::vector<std::span<const std::byte>> arrays, std::vector<Tensor::Buffer> memory = {},
                Tensor::Buffer ready = {})
-      : arrays_(std::move(arrays)), memory_(std::move(memory)), ready_(std::move(ready)) {}
+      : arrays_(std::move(arrays)),
+        memory_(std::move(memory)),
+        ready_(std::move(ready)),
+        memo_(std::make_unique<Memo>()) {}
 
   /// The i-th array, in the order in which they were given. The span may only be read by the device.
   template <typename T>
@@ -73,11 +77,14 @@ class DeviceArrays {
     return {reinterpret_cast<const T*>(arrays_[i].data()), arrays_[i].size() / sizeof(T)};
   }
   const Tensor::Buffer& ready() const { return ready_; }
+  /// For views of these arrays: what operations derive from them is kept as long as they are.
+  Memo* memo() const { return memo_.get(); }
 
  private:
   std::vector<std::span<const std::byte>> arrays_;
   std::vector<Tensor::Buffer> memory_;
   Tensor::Buffer ready_;  ///< destroyed before memory_
+  std::unique_ptr<Memo> memo_;
 };
 
 /// Choices that only a CUDA backend has.

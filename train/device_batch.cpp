@@ -9,7 +9,8 @@ WeightedBlock DeviceBatch::block(std::int32_t layer) const {
   const auto num_edges = static_cast<std::size_t>(shape.num_edges);
   return {.block = {.num_sources = shape.num_sources,
                     .offsets = offsets.first(static_cast<std::size_t>(shape.num_destinations) + 1),
-                    .sources = sources.first(num_edges)},
+                    .sources = sources.first(num_edges),
+                    .memo = arrays.front().memo()},
           .edge_weights = weights.empty() ? weights : weights.first(num_edges)};
 }
 

@@ -2,6 +2,7 @@
 #include <cuda_fp16.h>
 
 #include <algorithm>
+#include <optional>
 #include <type_traits>
 
 #include "kernels/cuda/aggregate.h"
@@ -292,7 +293,8 @@ template void aggregate(const Context&, const Adjacency<std::int64_t>&, const Ro
 
 void aggregate_backward(const Context& context, BlockCsrView block, std::span<const float> weights,
                         const Tensor& grad_out, Tensor& grad_x) {
-  const Transposed transposed = transpose(context, block);
+  std::optional<Transposed> own;
+  const Transposed& transposed = transposed_of(context, block, own);
   with_scalar(grad_x.scalar(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor::Buffer values = context.memory.acquire_array<T>(block.num_edges());
@@ -332,7 +334,8 @@ void aggregate_heads(const Context& context, BlockCsrView block, const Tensor& w
 
 void aggregate_heads_backward(const Context& context, BlockCsrView block, const Tensor& weights,
                               const Tensor& grad_out, Tensor& grad_x) {
-  const Transposed transposed = transpose(context, block);
+  std::optional<Transposed> own;
+  const Transposed& transposed = transposed_of(context, block, own);
   with_scalar(grad_x.scalar(), [&](auto zero) {
     using T = decltype(zero);
     const std::int64_t head_columns = grad_x.cols() / weights.cols();

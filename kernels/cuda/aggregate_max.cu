@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <type_traits>
 
 #include "kernels/cuda/aggregate_max.h"
@@ -178,7 +179,8 @@ void aggregate_max(const Context& context, BlockCsrView block, const Tensor& x, 
 
 void aggregate_max_backward(const Context& context, BlockCsrView block, std::span<const std::int32_t> argmax,
                             const Tensor& grad_out, Tensor& grad_x) {
-  const Transposed transposed = transpose(context, block);
+  std::optional<Transposed> own;
+  const Transposed& transposed = transposed_of(context, block, own);
   with_scalar(grad_x.scalar(), [&](auto zero) {
     using T = decltype(zero);
     const T* const from = grad_out.data<T>();

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -94,7 +95,8 @@ void edge_scores_backward(const Context& context, BlockCsrView block, const Scor
       context,
       {.offsets = block.offsets, .sources = {array_of<std::int32_t>(numbers), num}, .weights = weights},
       Rows::of(grad), *gradients.at_destination);
-  const Transposed transposed = transpose(context, block);
+  std::optional<Transposed> own;
+  const Transposed& transposed = transposed_of(context, block, own);
   aggregate<std::int32_t>(context,
                           {.offsets = {transposed.offsets(), static_cast<std::size_t>(block.num_sources) + 1},
                            .sources = {transposed.edges(), num},

@@ -7,6 +7,7 @@
 #include "kernels/cuda/search.cuh"
 #include "kernels/cuda/threads.cuh"
 #include "kernels/cuda/transpose.h"
+#include "kernels/memo.h"
 
 namespace kith::cuda {
 namespace {
@@ -86,6 +87,13 @@ Transposed transpose(const Context& context, BlockCsrView block) {
   launch(&row_bounds_kernel, shape_for(context, block.num_sources + std::int64_t{1}), sorted_sources, num_edges,
          block.num_sources, array_of<std::int32_t>(result.offsets_buffer));
   return result;
+}
+
+const Transposed& transposed_of(const Context& context, BlockCsrView block, std::optional<Transposed>& own) {
+  if (block.memo == nullptr) return own.emplace(transpose(context, block));
+  const MemoKey key = MemoKey::of(block);
+  if (const Transposed* const kept = block.memo->find<Transposed>(key)) return *kept;
+  return block.memo->keep(key, transpose(context, block));
 }
 
 }  // namespace kith::cuda

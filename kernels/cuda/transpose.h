@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "graph/views.h"
 #include "kernels/cuda/context.h"
@@ -29,5 +30,8 @@ struct Transposed {
 /// `block` by source: a stable radix sort, so the same block gives the same result, bit for bit. Scratch (20
 /// bytes an edge and more) comes from context.memory.
 Transposed transpose(const Context& context, BlockCsrView block);
+
+/// The same, made once for all operations on a block that has a memo; for one without, it is put into `own`.
+const Transposed& transposed_of(const Context& context, BlockCsrView block, std::optional<Transposed>& own);
 
 }  // namespace kith::cuda

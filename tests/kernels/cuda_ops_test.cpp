@@ -1,7 +1,8 @@
-// What only the emulated CUDA device can show of the operations: other measures of a device, and cuSPARSE.
+// What only the emulated CUDA device can show of the operations: other measures of a device, and launches.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
 
 #include "tests/kernels/blocks.h"
@@ -13,7 +14,6 @@ namespace {
 
 using test::Block;
 using test::DeviceBlock;
-using test::expect_close;
 using test::random_block;
 using test::random_values;
 
@@ -51,33 +51,46 @@ TEST_F(CudaOps, TilesOfTheCacheChangeNoBit) {
   }
 }
 
-TEST_F(CudaOps, CuSparseAgreesWithTheKernels) {
-  const Block no_edges{.num_sources = 2, .offsets = {0, 0, 0}, .sources = {}, .weights = {}};
-  for (const Block& block : {random_block(60, 90, 500), random_block(3, 200, 1), no_edges}) {
-    for (const Scalar scalar : {Scalar::f32, Scalar::f64}) {
-      for (const bool is_weighted : {false, true}) {
-        const std::vector<double> x = random_values(block.num_sources * std::int64_t{7}, 1);
-        expect_close(mean(block, is_weighted, x, scalar, {.use_cusparse = true}),
-                     mean(block, is_weighted, x, scalar), test::tolerance_of(scalar));
-      }
+TEST_F(CudaOps, OperationsOnABlockSortItOnce) {
+  const Block block = random_block(60, 90, 500);
+  const auto backend = make_backend("cuda");
+  const DeviceBlock device_block(*backend, block);
+  const auto tensor = [&](std::int64_t rows, std::int64_t cols) {
+    Tensor x = backend->empty(rows, cols, Scalar::f32);
+    backend->upload(random_values(rows * cols, 1), x);
+    return x;
+  };
+  const Tensor weights = tensor(block.num_edges(), 2);
+  const Tensor grad_out = tensor(block.num_destinations(), 6);
+  /// The gradients of attention over the first rows of the arrays, and how many launches they took.
+  const auto gradients = [&](std::int64_t num_rows, bool has_memo) {
+    BlockCsrView view = device_block.view();
+    view.offsets = view.offsets.first(static_cast<std::size_t>(num_rows) + 1);
+    view.sources = view.sources.first(static_cast<std::size_t>(block.offsets[num_rows]));
+    if (!has_memo) view.memo = nullptr;
+    Tensor grad_x = backend->zeros(block.num_sources, 6, Scalar::f32);
+    Tensor at_source = backend->zeros(block.num_sources, 2, Scalar::f32);
+    Tensor at_destination = backend->zeros(num_rows, 2, Scalar::f32);
+    const Tensor edge_weights = weights.view_rows(0, view.num_edges());
+    const std::int64_t before = emulation::num_launches();
+    backend->aggregate_heads_backward(view, edge_weights, grad_out.view_rows(0, num_rows), grad_x);
+    backend->edge_scores_backward(view, 0.2, edge_weights, edge_weights,
+                                  {.at_source = &at_source, .at_destination = &at_destination});
+    std::vector<std::vector<double>> values;
+    for (const Tensor* gradient : {&grad_x, &at_source, &at_destination}) {
+      backend->download(*gradient, values.emplace_back(static_cast<std::size_t>(gradient->size())));
     }
-  }
-}
-
-TEST_F(CudaOps, CuSparseTakesAnotherBlockAtTheSameAddress) {
-  // Buffers come back at the addresses of the ones before: nothing may be kept for an address.
-  const auto backend = make_backend("cuda", {.use_cusparse = true});
-  for (int round = 0; round < 3; ++round) {
-    const Block block{.num_sources = 3, .offsets = {0, 1, 2}, .sources = {round, 2 - round}, .weights = {}};
-    const DeviceBlock device_block(*backend, block);
-    Tensor x = backend->empty(3, 1, Scalar::f32);
-    backend->upload(std::vector<double>{1, 2, 3}, x);
-    Tensor out = backend->empty(2, 1, Scalar::f32);
-    backend->aggregate(device_block.view(), {}, x, out);
-    std::vector<double> result(2);
-    backend->download(out, result);
-    EXPECT_EQ(result, (std::vector<double>{1.0 + round, 3.0 - round}));
-  }
+    return std::pair(test::joined(values), emulation::num_launches() - before);
+  };
+  const auto [expected, twice] = gradients(60, false);
+  const auto [once_values, once] = gradients(60, true);
+  const auto [again_values, never] = gradients(60, true);
+  EXPECT_EQ(once_values, expected);
+  EXPECT_EQ(again_values, expected);
+  EXPECT_GT(once - never, 0) << "a sort";
+  EXPECT_EQ(twice - once, once - never) << "the other one";
+  // The block of another layer: fewer rows of the same arrays.
+  EXPECT_EQ(gradients(20, true).first, gradients(20, false).first);
 }
 
 TEST_F(CudaOps, Tf32RoundsTheFactorsOfProductsWhereItIsAskedFor) {

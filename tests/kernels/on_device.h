@@ -32,7 +32,7 @@ class DeviceBlock {
   }
 
   BlockCsrView view() const {
-    return {num_sources_, arrays_.get<std::int32_t>(0), arrays_.get<std::int32_t>(1)};
+    return {num_sources_, arrays_.get<std::int32_t>(0), arrays_.get<std::int32_t>(1), arrays_.memo()};
   }
   std::span<const float> weights(bool is_weighted = true) const {
     return is_weighted ? arrays_.get<float>(2) : std::span<const float>();
