@@ -87,12 +87,20 @@ class DeviceArrays {
   std::unique_ptr<Memo> memo_;
 };
 
+/// Algorithms of cuSPARSE for row-major values.
+enum class SparseAlgorithm : std::uint8_t {
+  row_major,     ///< CUSPARSE_SPMM_CSR_ALG2, which nothing can be prepared for
+  preprocessed,  ///< CUSPARSE_SPMM_CSR_ALG3, with what its preprocessing finds out about a block
+};
+
 /// Choices that only a CUDA backend has.
 struct BackendOptions {
   /// Dense products round their factors to 10 bits of mantissa, and are several times faster.
   bool allow_tf32 = false;
-  /// aggregate() by cuSPARSE's SpMM instead of Kith's kernels: the rival, for benches.
+  /// aggregate(), its gradient and aggregate_rows() by cuSPARSE's SpMM instead of Kith's kernels: the rival,
+  /// for benches. Weights by head are not cuSPARSE's.
   bool use_cusparse = false;
+  SparseAlgorithm sparse_algorithm = SparseAlgorithm::row_major;  ///< with use_cusparse
 };
 
 /// Where edge_scores_backward writes: [num_sources x heads] and [num_destinations x heads], overwritten.

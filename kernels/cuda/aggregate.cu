@@ -7,8 +7,8 @@
 
 #include "kernels/cuda/aggregate.h"
 #include "kernels/cuda/columns.cuh"
+#include "kernels/cuda/edge_values.h"
 #include "kernels/cuda/rows.cuh"
-#include "kernels/cuda/threads.cuh"
 #include "kernels/cuda/tiling.h"
 #include "kernels/cuda/transpose.h"
 #include "kernels/dispatch.h"
@@ -298,12 +298,7 @@ void aggregate_backward(const Context& context, BlockCsrView block, std::span<co
   with_scalar(grad_x.scalar(), [&](auto zero) {
     using T = decltype(zero);
     const Tensor::Buffer values = context.memory.acquire_array<T>(block.num_edges());
-    launch(&transposed_weights_kernel<T>,
-           LaunchShape{.grid = dim3(static_cast<unsigned>(ceil_div(block.num_edges(), kBlockThreads))),
-                       .block = dim3(kBlockThreads),
-                       .stream = context.stream},
-           transposed.edges(), transposed.destinations(), block.offsets.data(),
-           weights.empty() ? nullptr : weights.data(), block.num_edges(), array_of<T>(values));
+    write_transposed_values(context, transposed, block, weights, array_of<T>(values));
     add_transposed<T>(context, transposed, EdgeWeights<T>{.values = array_of<T>(values)}, grad_x.cols(),
                       grad_out, grad_x);
   });

@@ -45,7 +45,8 @@ CudaBackend::CudaBackend(const BackendOptions& options)
     : memory_(StreamMemory::create()),
       context_{.stream = memory_->stream(), .memory = *memory_, .traits = read_traits()},
       products_(context_, options.allow_tf32),
-      sparse_(options.use_cusparse ? std::make_unique<SparseProducts>(context_.stream) : nullptr) {}
+      sparse_(options.use_cusparse ? std::make_unique<SparseProducts>(context_.stream, options.sparse_algorithm)
+                                   : nullptr) {}
 
 CudaBackend::~CudaBackend() { static_cast<void>(cudaStreamSynchronize(context_.stream)); }
 
@@ -157,6 +158,7 @@ void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, 
 void CudaBackend::aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,
                                      Tensor& grad_x) {
   op_check::aggregate_backward(block, weights, grad_out, grad_x);
+  if (sparse_) return sparse_->aggregate_backward(context_, block, weights, grad_out, grad_x);
   cuda::aggregate_backward(context_, block, weights, grad_out, grad_x);
 }
 
@@ -229,12 +231,18 @@ void CudaBackend::edge_softmax_backward(BlockCsrView block, const Tensor& out, c
 void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
                                  Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
+  if (sparse_) return sparse_->aggregate_rows(context_, graph, weights, first, x, out);
   cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x), out);
 }
 
 void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
                                  Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
+  if (sparse_) {
+    Tensor rows = empty(x.num_rows, x.dim, out.scalar());  // it wants the type of the result, contiguous
+    cuda::gather(context_, Rows::of(x, nullptr), rows);
+    return sparse_->aggregate_rows(context_, graph, weights, first, rows, out);
+  }
   cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x, nullptr), out);
 }
 

@@ -5,6 +5,7 @@
 
 #include "graph/views.h"
 #include "kernels/cuda/context.h"
+#include "kernels/cuda/transpose.h"
 
 namespace kith::cuda {
 
@@ -15,5 +16,15 @@ void write_edge_values(const Context& context, BlockCsrView block, std::span<con
 
 extern template void write_edge_values(const Context&, BlockCsrView, std::span<const float>, float*);
 extern template void write_edge_values(const Context&, BlockCsrView, std::span<const float>, double*);
+
+/// The same in the order of the block by source.
+template <typename T>
+void write_transposed_values(const Context& context, const Transposed& transposed, BlockCsrView block,
+                             std::span<const float> weights, T* values);
+
+extern template void write_transposed_values(const Context&, const Transposed&, BlockCsrView,
+                                             std::span<const float>, float*);
+extern template void write_transposed_values(const Context&, const Transposed&, BlockCsrView,
+                                             std::span<const float>, double*);
 
 }  // namespace kith::cuda

@@ -25,6 +25,13 @@ struct Transposed {
   const std::int32_t* edges() const {
     return array_of<std::int32_t>(edges_buffer);
   }  ///< their numbers in the block
+  /// As a block of its own: sources are the destinations. memo: of the block, if it keeps this.
+  BlockCsrView view(Memo* memo = nullptr) const {
+    return {.num_sources = num_destinations,
+            .offsets = {offsets(), static_cast<std::size_t>(num_sources) + 1},
+            .sources = {destinations(), static_cast<std::size_t>(num_edges)},
+            .memo = memo};
+  }
 };
 
 /// `block` by source: a stable radix sort, so the same block gives the same result, bit for bit. Scratch (20

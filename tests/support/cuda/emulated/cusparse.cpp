@@ -18,6 +18,8 @@ struct cusparseSpMatDescr {
   const void* values;
   cusparseIndexType_t offset_type, column_type;
   cudaDataType value_type;
+  /// What was last preprocessed for this matrix.
+  mutable void* active = nullptr;
 };
 
 struct cusparseDnMatDescr {
@@ -54,6 +56,25 @@ struct SpMM {
 
   /// What the real one could need; a buffer that is missing or too small is then noticed.
   std::size_t buffer_bytes() const { return 64 + static_cast<std::size_t>(a.rows) * 8; }
+
+  /// Stands for what preprocessing finds out about the places of the values.
+  std::uint64_t fingerprint() const {
+    std::uint64_t sum = 0;
+    const auto add = [&](std::int64_t value) {
+      sum = sum * 1099511628211U + static_cast<std::uint64_t>(value);
+    };
+    for (std::int64_t row = 0; row <= a.rows; ++row) add(read_index(a.offsets, a.offset_type, row));
+    for (std::int64_t e = 0; e < a.nonzeros; ++e) add(read_index(a.columns, a.column_type, e));
+    return sum;
+  }
+
+  /// Throws Violation if the buffer is not, or no longer, what was preprocessed for this very matrix.
+  void check_preprocessed(const void* buffer) const {
+    std::uint64_t found = 0;
+    std::memcpy(&found, buffer, sizeof found);
+    if (found != fingerprint())
+      throw Violation("cusparseSpMM: the matrix is not the one that was preprocessed");
+  }
 
   void run() const {
     std::vector<double> sums(static_cast<std::size_t>(c.rows * c.cols));
@@ -158,8 +179,8 @@ cusparseStatus_t cusparseCreateConstCsr(cusparseConstSpMatDescr_t* matrix, std::
         (column_type == CUSPARSE_INDEX_64I && offset_type == CUSPARSE_INDEX_32I)) {
       return CUSPARSE_STATUS_NOT_SUPPORTED;
     }
-    auto* made = new cusparseSpMatDescr{rows,   cols,        nonzeros,    offsets,   columns,
-                                        values, offset_type, column_type, value_type};
+    auto* made = new cusparseSpMatDescr{rows,   cols,        nonzeros,    offsets,    columns,
+                                        values, offset_type, column_type, value_type, nullptr};
     add_handle(made);
     *matrix = made;
     return CUSPARSE_STATUS_SUCCESS;
@@ -256,8 +277,13 @@ cusparseStatus_t cusparseSpMM_preprocess(cusparseHandle_t handle, cusparseOperat
                                          void* buffer) {
   return sparse_call([&] {
     cudaStream_t stream = checked_handle("cusparseSpMM_preprocess", handle).stream;
-    const std::size_t bytes = SpMM{false, false, 0, 0, *a, {}, {}}.buffer_bytes();
-    issue_library_work(stream, "cusparseSpMM_preprocess", [=] { std::memset(buffer, 1, bytes); });
+    a->active = buffer;
+    const SpMM product{false, false, 0, 0, *a, {}, {}};
+    issue_library_work(stream, "cusparseSpMM_preprocess", [=] {
+      std::memset(buffer, 1, product.buffer_bytes());
+      const std::uint64_t fingerprint = product.fingerprint();
+      std::memcpy(buffer, &fingerprint, sizeof fingerprint);
+    });
     return CUSPARSE_STATUS_SUCCESS;
   });
 }
@@ -278,8 +304,13 @@ cusparseStatus_t cusparseSpMM(cusparseHandle_t handle, cusparseOperation_t op_a,
     if (!product.is_valid() || buffer == nullptr) {
       return CUSPARSE_STATUS_INVALID_VALUE;
     }
-    issue_library_work(stream, "cusparseSpMM", [product, buffer] {
-      std::memset(buffer, 1, product.buffer_bytes());
+    const bool is_preprocessed = buffer == product.a.active;
+    issue_library_work(stream, "cusparseSpMM", [product, buffer, is_preprocessed] {
+      if (is_preprocessed) {
+        product.check_preprocessed(buffer);
+      } else {
+        std::memset(buffer, 1, product.buffer_bytes());
+      }
       product.run();
     });
     return CUSPARSE_STATUS_SUCCESS;
