@@ -85,7 +85,8 @@ struct WeightedSum {
   /// again for each that is missing, which costs no branch and no memory.
   template <bool kIsTail>
   __device__ __forceinline__ void add_edges(State& state, const int (&column)[kVectors],
-                                            const int (&head)[kVectors], Offset edge, Offset end) const {
+                                            const int (&head)[kVectors], Offset edge, Offset end,
+                                            CachePolicy policy) const {
     const Source* rows[kUnroll];
     Sum weight[kUnroll][kWeights];
 #pragma unroll
@@ -99,7 +100,7 @@ struct WeightedSum {
 #pragma unroll
     for (int i = 0; i < kUnroll; ++i) {
 #pragma unroll
-      for (int k = 0; k < kVectors; ++k) values[i][k] = load_read_only<kVector>(rows[i] + column[k]);
+      for (int k = 0; k < kVectors; ++k) values[i][k] = load_row<kVector>(rows[i] + column[k], policy);
     }
 #pragma unroll
     for (int i = 0; i < kUnroll; ++i) {
@@ -124,8 +125,8 @@ struct WeightedSum {
       head[k] = weights.head_of(column[k]);
     }
     Offset e = begin;
-    for (; e + kUnroll <= end; e += kUnroll) add_edges<false>(state, column, head, e, end);
-    if (e < end) add_edges<true>(state, column, head, e, end);
+    for (; e + kUnroll <= end; e += kUnroll) add_edges<false>(state, column, head, e, end, lane.policy);
+    if (e < end) add_edges<true>(state, column, head, e, end, lane.policy);
   }
 
   __device__ void merge(State& earlier, const State& later) const {

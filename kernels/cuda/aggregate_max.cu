@@ -56,7 +56,7 @@ struct LargestValue {
         const std::int64_t row = __ldcs(sources + min(first + i, end - 1));
 #pragma unroll
         for (int k = 0; k < kVectors; ++k) {
-          values[i][k] = load_read_only<kVector>(x + row * columns + lane.readable(k));
+          values[i][k] = load_row<kVector>(x + row * columns + lane.readable(k), lane.policy);
         }
       }
 #pragma unroll
@@ -120,8 +120,8 @@ struct WinnersGradient {
         edge[i] = __ldcs(edges + position);
 #pragma unroll
         for (int k = 0; k < kVectors; ++k) {
-          values[i][k] = load_read_only<kVector>(grad_out + row * columns + lane.readable(k));
-          winners[i][k] = load_read_only<kVector>(argmax + row * columns + lane.readable(k));
+          values[i][k] = load_row<kVector>(grad_out + row * columns + lane.readable(k), lane.policy);
+          winners[i][k] = load_row<kVector>(argmax + row * columns + lane.readable(k), lane.policy);
         }
       }
 #pragma unroll

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/cuda/cache_hints.cuh"
 #include "kernels/cuda/tiling.h"
 
 namespace kith::cuda {
@@ -55,6 +56,16 @@ __device__ __forceinline__ Packed<T, kCount> load_read_only(const T* from) {
   return packed;
 }
 
+/// The same for a row that others read too: what the cache does with it is up to `policy`.
+template <int kCount, typename T>
+__device__ __forceinline__ Packed<T, kCount> load_row(const T* from, CachePolicy policy) {
+  using Raw = typename Bits<sizeof(T) * kCount>::Type;
+  const Raw raw = load_with_policy(reinterpret_cast<const Raw*>(from), policy);
+  Packed<T, kCount> packed;
+  memcpy(&packed, &raw, sizeof raw);
+  return packed;
+}
+
 /// Values of one access: at most 16 bytes.
 template <int kCount, typename T>
 inline constexpr int kAccess = sizeof(T) * kCount > 16 ? static_cast<int>(16 / sizeof(T)) : kCount;
@@ -88,6 +99,8 @@ __device__ __forceinline__ void add(T* to, const T* values) {
 struct ColumnSplit {
   std::int32_t columns;
   std::int32_t tile_columns;
+  std::int32_t hub_parts = 1;  ///< see tiling.h
+  bool keeps_rows = false;     ///< asks the cache to keep the rows that are read
 };
 
 /// What lane threadIdx.x of the group, blockDim.x lanes wide, works on: kNumVectors vectors of kVector columns.
@@ -98,10 +111,14 @@ struct LaneColumns {
 
   std::int32_t begin;  ///< of the tile
   std::int32_t end;
+  std::int32_t hub_parts;
+  CachePolicy policy;  ///< for the rows that are read
 
   __device__ explicit LaneColumns(ColumnSplit split)
       : begin(static_cast<std::int32_t>(blockIdx.y) * split.tile_columns),
-        end(min(begin + split.tile_columns, split.columns)) {}
+        end(min(begin + split.tile_columns, split.columns)),
+        hub_parts(split.hub_parts),
+        policy(row_policy(split.keeps_rows)) {}
 
   /// First column of the k-th vector, if there is one.
   __device__ std::int32_t column(int k) const {

@@ -20,9 +20,9 @@ inline constexpr int kHubEdges = 128;
 /// spills some to fit more blocks.
 inline constexpr int kBlocksAtOnce = 4;
 
-/// Reduces the hubs among the rows of this block, each by all its groups: group i takes the i-th part of the
-/// edges, then neighbouring parts are merged pairwise. The shape of the result depends on the number of edges
-/// alone.
+/// Reduces the hubs among the rows of this block, each by its first hub_parts() groups: group i takes the i-th
+/// part of the edges, then neighbouring parts are merged pairwise. The shape of the result depends on the
+/// number of edges and the columns of a row alone.
 template <typename Work, typename Offset>
 __device__ void reduce_hubs(const Offset* offsets, std::int64_t num_rows, const typename Work::Columns& columns,
                             const Work& work) {
@@ -30,21 +30,24 @@ __device__ void reduce_hubs(const Offset* offsets, std::int64_t num_rows, const 
   State* const states = shared_memory<State>();
   const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y;
   const int lanes = static_cast<int>(blockDim.x);
-  const int num_groups = static_cast<int>(blockDim.y);  // a power of two
+  const int num_groups = static_cast<int>(blockDim.y);
+  const int num_parts = columns.hub_parts;  // a power of two, at most num_groups
   const int group = static_cast<int>(threadIdx.y);
   State& own = states[group * lanes + static_cast<int>(threadIdx.x)];
   for (std::int64_t row = first_row; row < min(first_row + num_groups, num_rows); ++row) {
     const Offset begin = offsets[row];
     const Offset end = offsets[row + 1];
     if (end - begin <= kHubEdges) continue;
-    const Offset part = (end - begin + num_groups - 1) / num_groups;
-    const Offset from = min(begin + part * group, end);
-    State state = work.start();
-    work.reduce(state, columns, from, min(from + part, end));
-    own = state;
-    for (int step = 1; step < num_groups; step *= 2) {
+    const Offset part = (end - begin + num_parts - 1) / num_parts;
+    if (group < num_parts) {
+      const Offset from = min(begin + part * group, end);
+      State state = work.start();
+      work.reduce(state, columns, from, min(from + part, end));
+      own = state;
+    }
+    for (int step = 1; step < num_parts; step *= 2) {
       __syncthreads();
-      if (group % (2 * step) == 0) {
+      if (group < num_parts && group % (2 * step) == 0) {
         State merged = own;
         work.merge(merged, (&own)[step * lanes]);
         own = merged;
@@ -64,8 +67,8 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksAtOnce)
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   bool is_hub = false;
   if (row < num_rows) {
-    const Offset begin = offsets[row];
-    const Offset end = offsets[row + 1];
+    const Offset begin = __ldcs(offsets + row);
+    const Offset end = __ldcs(offsets + row + 1);
     is_hub = end - begin > kHubEdges;
     if (!is_hub) {
       typename Work::State state = work.start();
@@ -89,7 +92,10 @@ void launch_rows(const Context& context, const Offset* offsets, std::int64_t num
                      .shared_bytes = kBlockThreads * sizeof(typename Work::State),
                      .stream = context.stream},
          offsets, num_rows,
-         ColumnSplit{.columns = static_cast<std::int32_t>(reads.columns), .tile_columns = tiling.tile_columns},
+         ColumnSplit{.columns = static_cast<std::int32_t>(reads.columns),
+                     .tile_columns = tiling.tile_columns,
+                     .hub_parts = hub_parts(reads.columns),
+                     .keeps_rows = tiling.is_reused},
          work);
 }
 

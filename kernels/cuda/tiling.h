@@ -9,6 +9,7 @@
 //   if the source rows are read twice or more on average, and slices of 512, 256 or 128 bytes of all of them
 //   fit half of that cache, the widest that does; otherwise 512 bytes, as no width would save a read from
 //   memory.
+// Where they do fit, rows are read with the request to keep them there (cache_hints.cuh).
 // A narrower slice costs a pass more over offsets, sources and weights: 8 bytes an edge beside 128 or more.
 #pragma once
 
@@ -62,22 +63,36 @@ struct ColumnTiling {
   int lanes = 1;  ///< of a group: a power of two
   std::int32_t tile_columns = 0;
   std::int32_t num_tiles = 0;
+  bool is_reused = false;  ///< the slices of all rows fit the cache, and are read again from there
 
   int rows_per_block() const { return kBlockThreads / lanes; }
 };
 
-/// Bytes of every row that a pass reads, by the rule above.
-inline std::int64_t slice_bytes(const RowReads& reads, std::size_t l2_bytes) {
+/// Parts that the edges of a hub are cut into. They fix the order of its sum, so they depend on the columns of
+/// a whole row alone: not on how its values are stored, nor on tiles. Every tiling has as many groups or more,
+/// since a lane takes two values or more.
+constexpr int hub_parts(std::int64_t columns) {
+  const auto lanes = std::bit_ceil(static_cast<std::uint64_t>(columns < 2 ? 1 : (columns + 1) / 2));
+  return kBlockThreads / static_cast<int>(std::min<std::uint64_t>(lanes, kMaxLanes));
+}
+
+struct Slice {
+  std::int64_t bytes;  ///< of every row that a pass reads
+  bool is_reused;
+};
+
+/// By the rule above.
+inline Slice slice_of(const RowReads& reads, std::size_t l2_bytes) {
   constexpr std::int64_t kCacheLine = 128;
   const auto values = std::int64_t{vectors_per_lane(reads.value_bytes, reads.vector)} * reads.vector;
   const std::int64_t widest = kMaxLanes * values * static_cast<std::int64_t>(reads.value_bytes);
   const std::int64_t row_bytes = reads.columns * static_cast<std::int64_t>(reads.value_bytes);
   const auto budget = static_cast<std::int64_t>(l2_bytes / 2);
-  if (reads.num_reads < 2 * reads.num_rows) return widest;
+  if (reads.num_reads < 2 * reads.num_rows) return {.bytes = widest, .is_reused = false};
   for (std::int64_t slice = widest; slice >= kCacheLine; slice /= 2) {
-    if (std::min(slice, row_bytes) * reads.num_rows <= budget) return slice;
+    if (std::min(slice, row_bytes) * reads.num_rows <= budget) return {.bytes = slice, .is_reused = true};
   }
-  return widest;
+  return {.bytes = widest, .is_reused = false};
 }
 
 inline ColumnTiling tile_columns(const RowReads& reads, std::size_t l2_bytes) {
@@ -85,7 +100,8 @@ inline ColumnTiling tile_columns(const RowReads& reads, std::size_t l2_bytes) {
   const auto round_up = [](std::int64_t count, std::int64_t to) { return (count + to - 1) / to * to; };
   const auto bytes = static_cast<std::int64_t>(reads.value_bytes);
   const std::int64_t columns = std::max<std::int64_t>(reads.columns, 1);
-  const std::int64_t most = slice_bytes(reads, l2_bytes) / bytes;
+  const Slice slice = slice_of(reads, l2_bytes);
+  const std::int64_t most = slice.bytes / bytes;
   const std::int64_t even = round_up(columns, most) / most;  // tiles of about equal width
   const std::int64_t tile =
       round_up(round_up(columns, even) / even, std::max<std::int64_t>(reads.vector, kSector / bytes));
@@ -94,7 +110,8 @@ inline ColumnTiling tile_columns(const RowReads& reads, std::size_t l2_bytes) {
   return {.vector = reads.vector,
           .lanes = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(lanes))),
           .tile_columns = static_cast<std::int32_t>(tile),
-          .num_tiles = static_cast<std::int32_t>(round_up(reads.columns, tile) / tile)};
+          .num_tiles = static_cast<std::int32_t>(round_up(reads.columns, tile) / tile),
+          .is_reused = slice.is_reused};
 }
 
 }  // namespace kith::cuda

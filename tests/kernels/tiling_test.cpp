@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <vector>
 
 namespace kith::cuda {
@@ -54,8 +55,9 @@ TEST(Tiling, CoversEveryColumnOnce) {
 
 TEST(Tiling, NarrowsTheSliceOnlyWhereItThenStaysInTheCache) {
   const auto slice = [](std::int64_t rows, std::int64_t reads, std::int64_t columns = 256) {
-    return slice_bytes(
-        {.columns = columns, .value_bytes = 4, .vector = 4, .num_rows = rows, .num_reads = reads}, kL2);
+    return slice_of({.columns = columns, .value_bytes = 4, .vector = 4, .num_rows = rows, .num_reads = reads},
+                    kL2)
+        .bytes;
   };
   EXPECT_EQ(slice(40'000, 160'000), 512);       // 20 MB of 25 MB
   EXPECT_EQ(slice(60'000, 240'000), 256);       // 31 MB would not fit
@@ -63,6 +65,39 @@ TEST(Tiling, NarrowsTheSliceOnlyWhereItThenStaysInTheCache) {
   EXPECT_EQ(slice(300'000, 1'200'000), 512);    // not even 128 bytes of each
   EXPECT_EQ(slice(164'000, 200'000), 512);      // hardly a row is read twice
   EXPECT_EQ(slice(164'000, 537'000, 32), 512);  // the whole row is 128 bytes, and fits
+}
+
+TEST(Tiling, KeepsRowsInTheCacheWhereTheyAreReadAgainAndFit) {
+  const auto is_reused = [](std::int64_t rows, std::int64_t reads) {
+    return tile_columns({.columns = 256, .value_bytes = 4, .vector = 4, .num_rows = rows, .num_reads = reads},
+                        kL2)
+        .is_reused;
+  };
+  EXPECT_TRUE(is_reused(40'000, 160'000));
+  EXPECT_TRUE(is_reused(164'000, 537'000));
+  EXPECT_FALSE(is_reused(300'000, 1'200'000));
+  EXPECT_FALSE(is_reused(40'000, 60'000));
+}
+
+TEST(Tiling, AHubHasNoMorePartsThanAnyTilingHasGroups) {
+  for (std::int64_t columns = 1; columns < 400; ++columns) {
+    const int parts = hub_parts(columns);
+    ASSERT_TRUE(std::has_single_bit(static_cast<unsigned>(parts)));
+    for (const std::size_t bytes : {2U, 4U, 8U}) {
+      for (int vector = 1; vector * bytes <= 16; vector *= 2) {
+        if (columns % vector != 0) continue;
+        for (const std::size_t l2_bytes : {kL2, std::size_t{4000}}) {
+          const ColumnTiling tiling = tile_columns(
+              {.columns = columns, .value_bytes = bytes, .vector = vector, .num_rows = 10, .num_reads = 40},
+              l2_bytes);
+          ASSERT_LE(parts, tiling.rows_per_block()) << columns << " columns, " << bytes << " bytes, " << vector;
+        }
+      }
+    }
+  }
+  EXPECT_EQ(hub_parts(1), 256);
+  EXPECT_EQ(hub_parts(8), 64);
+  EXPECT_EQ(hub_parts(602), 8);
 }
 
 TEST(Tiling, GivesNarrowRowsFewLanes) {
