@@ -4,6 +4,13 @@
 
 namespace kith {
 
+Gathering parse_gathering(std::string_view name) {
+  if (name == "auto") return Gathering::automatic;
+  if (name == "fused") return Gathering::fused;
+  if (name == "two-step") return Gathering::two_step;
+  throw InvalidArgument(concat("--gather: expected auto, fused or two-step, got '", name, "'"));
+}
+
 Tensor Backend::zeros(std::int64_t rows, std::int64_t cols, Scalar scalar) {
   Tensor x = empty(rows, cols, scalar);
   fill(x, 0);
@@ -34,8 +41,12 @@ std::unique_ptr<Backend> make_backend(std::string_view device, const BackendOpti
   KITH_CHECK(device == "auto" || device == "cpu" || device == "cuda", InvalidArgument,
              "--device: expected auto, cpu or cuda, got '", device, "'");
   if (device == "cuda" || (device == "auto" && num_cuda_devices() > 0)) return make_cuda_backend(options);
-  KITH_CHECK(!options.allow_tf32 && !options.use_cusparse, InvalidArgument,
-             options.allow_tf32 ? "--tf32" : "--cusparse", ": expected --device cuda, got ", device);
+  const bool is_gathering_told = options.gathering != Gathering::automatic;
+  KITH_CHECK(!options.allow_tf32 && !options.use_cusparse && !is_gathering_told, InvalidArgument,
+             options.allow_tf32  ? "--tf32"
+             : is_gathering_told ? "--gather"
+                                 : "--cusparse",
+             ": expected --device cuda, got ", device);
   return make_cpu_backend();
 }
 

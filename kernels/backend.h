@@ -87,6 +87,31 @@ class DeviceArrays {
   std::unique_ptr<Memo> memo_;
 };
 
+/// How a GPU sums rows of a feature table. The bits are the same.
+enum class Gathering : std::uint8_t {
+  automatic,  ///< the faster of the two, as measured on the first batches
+  fused,      ///< straight from the table, through the ids
+  two_step,   ///< the rows are copied together first
+};
+
+/// "auto", "fused" or "two-step". Throws InvalidArgument for another name.
+Gathering parse_gathering(std::string_view name);
+
+/// What Gathering::automatic measured and chose for calls of one kind. Times, and so the choice, differ from
+/// run to run.
+struct GatheringChoice {
+  std::int64_t columns = 0;
+  std::string_view type;       ///< of the table: "f32", "f16" or "bf16"
+  std::int32_t num_tiles = 0;  ///< passes over the edges
+  std::int32_t reads_per_row =
+      0;  ///< edges a source, rounded down to a power of two; 0: fewer edges than sources
+  bool is_in_host_memory = false;
+  std::int32_t num_measured = 0;  ///< calls that were timed both ways
+  double fused_seconds = 0;       ///< of all of them
+  double two_step_seconds = 0;
+  bool is_fused = true;
+};
+
 /// Algorithms of cuSPARSE for row-major values.
 enum class SparseAlgorithm : std::uint8_t {
   row_major,     ///< CUSPARSE_SPMM_CSR_ALG2, which nothing can be prepared for
@@ -101,6 +126,7 @@ struct BackendOptions {
   /// for benches. Weights by head are not cuSPARSE's.
   bool use_cusparse = false;
   SparseAlgorithm sparse_algorithm = SparseAlgorithm::row_major;  ///< with use_cusparse
+  Gathering gathering = Gathering::automatic;
 };
 
 /// Where edge_scores_backward writes: [num_sources x heads] and [num_destinations x heads], overwritten.
@@ -254,6 +280,9 @@ class Backend {
   /// rows)/d(logits). Adds to `totals`, [1 x 3] f64: loss, correct and counted of LossResult.
   virtual void softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels,
                                      Tensor* gradient, Tensor& totals) = 0;
+
+  /// What Gathering::automatic has found out so far; nothing where it has nothing to choose.
+  virtual std::vector<GatheringChoice> gathering_choices() { return {}; }
 
   /// Marks the end of a training step: waits until the device is at most one step behind the host, so that what
   /// the steps hold in memory stays bounded.

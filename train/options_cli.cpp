@@ -43,9 +43,16 @@ std::vector<std::int32_t> parse_fanouts(const std::string& text) {
   }
 }
 
+BackendOptions TrainingFlags::backend_options() const {
+  BackendOptions options = backend;
+  options.gathering = parse_gathering(gather);
+  return options;
+}
+
 RunOptions TrainingFlags::resolve() const {
   RunOptions options = run;
   parse_stage_policy(stage);  // throws before the dataset is read
+  parse_gathering(gather);
   KITH_CHECK(features == "map" || features == "load", InvalidArgument,
              "--features: map or load is expected, got '", features, "'");
   KITH_CHECK(threads >= 0, InvalidArgument, "--threads: 0 (all cores) or more is expected, got ", threads);
@@ -180,6 +187,11 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("--device", flags.device, "auto, cpu or cuda")->group(machine);
   app.add_option("--sample-on", flags.sample_on,
                  "auto, host or device; on a GPU, sage's batches can be drawn there, with the same bits")
+      ->group(machine);
+  app.add_option(
+         "--gather", flags.gather,
+         "On a GPU: first layers sum rows straight from the feature table (fused) or copy them together "
+         "first (two-step), with the same bits; auto times both on the first batches")
       ->group(machine);
   app.add_flag("--tf32", flags.backend.allow_tf32,
                "On a GPU: dense products round their factors to 10 bits of mantissa, and are faster")

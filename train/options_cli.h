@@ -29,6 +29,7 @@ struct TrainingFlags {
   std::string metric = "accuracy";
   std::string device = "auto";
   std::string sample_on = "auto";
+  std::string gather = "auto";
   BackendOptions backend;
   std::string sampler = "neighbor";
   std::string stage = "none";
@@ -41,6 +42,9 @@ struct TrainingFlags {
 
   /// Throws InvalidArgument with the option's name for text that cannot be read.
   RunOptions resolve() const;
+
+  /// Of the device. Throws InvalidArgument.
+  BackendOptions backend_options() const;
 
   /// How features are staged. dataset: whose features the shares speak of. Throws InvalidArgument.
   StagingOptions staging(const Dataset& dataset) const;

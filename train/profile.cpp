@@ -1,5 +1,6 @@
 #include "train/profile.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iomanip>
 #include <nlohmann/json.hpp>
@@ -124,6 +125,21 @@ std::string describe(const Profile& profile, const RunProgress& progress) {
     out << "The trace lacks the last " << profile.num_left_out() << " spans; the sums above have them.\n";
   }
   advise(profile, progress, out);
+  return out.str();
+}
+
+std::string describe(std::span<const GatheringChoice> choices) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(1);
+  for (const GatheringChoice& choice : choices) {
+    const double calls = std::max(choice.num_measured, 1);
+    out << "First layers over " << choice.columns << " columns of " << choice.type << " in "
+        << (choice.is_in_host_memory ? "host" : "GPU") << " memory, " << choice.reads_per_row
+        << " edges a row or more, in " << choice.num_tiles << (choice.num_tiles == 1 ? " tile: " : " tiles: ")
+        << 1e6 * choice.fused_seconds / calls << " us fused, " << 1e6 * choice.two_step_seconds / calls
+        << " us in two steps, of " << choice.num_measured
+        << " calls: " << (choice.is_fused ? "fused" : "two-step") << " (--gather)\n";
+  }
   return out.str();
 }
 

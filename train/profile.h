@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kernels/backend.h"
 #include "train/run_progress.h"
 #include "train/stopwatch.h"
 
@@ -76,5 +78,8 @@ class ProfileSpan {
 
 /// For people: a line an activity with its share of the run, then what to change, the largest stall first.
 std::string describe(const Profile& profile, const RunProgress& progress);
+
+/// For people: a line for each kind of call that a GPU timed both ways. Empty if there was none.
+std::string describe(std::span<const GatheringChoice> choices);
 
 }  // namespace kith

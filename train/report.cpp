@@ -58,6 +58,18 @@ Json to_json(const EpochReport& epoch) {
 /// As it was typed: a number, or the text of a schedule.
 Json to_json(const Knob& knob) { return knob.is_constant() ? Json(knob.first) : Json(knob.name()); }
 
+Json to_json(const GatheringChoice& choice) {
+  return {{"columns", choice.columns},
+          {"type", choice.type},
+          {"tiles", choice.num_tiles},
+          {"reads_per_row", choice.reads_per_row},
+          {"in_host_memory", choice.is_in_host_memory},
+          {"calls", choice.num_measured},
+          {"fused_seconds", choice.fused_seconds},
+          {"two_step_seconds", choice.two_step_seconds},
+          {"chosen", choice.is_fused ? "fused" : "two-step"}};
+}
+
 Json describe_dataset(const Dataset& dataset, const LoaderOptions& loader) {
   const Communities& communities = dataset.communities(loader.level);
   return {{"nodes", dataset.num_nodes()},
@@ -133,6 +145,7 @@ Json to_json(const RunReport& report, const Dataset& dataset, std::string_view d
                                   {"write", report.checkpoints.write_seconds},
                                   {"count", report.checkpoints.count}};
   }
+  for (const GatheringChoice& choice : report.gathering) json["gathering"].push_back(to_json(choice));
   json["peak_rss_bytes"] = peak_rss_bytes();
   json["device"] = device;
   json["version"] = kVersion;

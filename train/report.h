@@ -11,9 +11,9 @@ namespace kith {
 
 inline constexpr const char* kVersion = "0.1.0";
 
-/// One object: options, dataset, epochs, best epoch, accuracies, seconds. Apart from the seconds and
-/// peak_rss_bytes it is the same, byte for byte, for any number of threads and any prefetch depth, so neither
-/// of the two is in it.
+/// One object: options, dataset, epochs, best epoch, accuracies, seconds. Apart from the seconds,
+/// peak_rss_bytes and, on a GPU, gathering (what was timed, and so chosen) it is the same, byte for byte, for
+/// any number of threads and any prefetch depth, so neither of the two is in it.
 nlohmann::ordered_json to_json(const RunReport& report, const Dataset& dataset, std::string_view device);
 
 /// The options alone, in the words of the command line.

@@ -243,6 +243,7 @@ class Run {
     RunReport report;
     static_cast<RunProgress&>(report) = progress_;
     report.options = options_;
+    report.gathering = backend_.gathering_choices();
     report.total_seconds += watch_.seconds();
     if (!checkpoints_) return report;
     report.has_checkpoints = true;

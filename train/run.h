@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "graph/dataset.h"
 #include "kernels/backend.h"
@@ -55,8 +56,9 @@ struct RunControl {
 
 /// What a run did.
 struct RunReport : RunProgress {
-  RunOptions options;        ///< resolved
-  double test_accuracy = 0;  ///< with the parameters of best_epoch
+  RunOptions options;                      ///< resolved
+  double test_accuracy = 0;                ///< with the parameters of best_epoch
+  std::vector<GatheringChoice> gathering;  ///< what a GPU measured and chose, if it had to
   bool has_checkpoints = false;
   bool was_stopped = false;     ///< by should_stop; then nothing was tested
   std::string last_checkpoint;  ///< path of the latest one that was written or read; empty: none

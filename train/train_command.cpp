@@ -136,7 +136,7 @@ void run(const TrainFlags& flags) {
                      .should_stop = [] { return StopSignals::received() != 0; },
                      .on_note = print_note};
   const ThreadLimit limit(flags.threads);
-  const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend);
+  const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend_options());
   const Dataset dataset = open_for_training(flags);
   options.trainer.staging = flags.staging(dataset);
   if (isatty(STDERR_FILENO)) control.on_batch = print_batch;
@@ -151,7 +151,7 @@ void run(const TrainFlags& flags) {
   const RunReport report = run_training(dataset, *backend, options, control);
   if (profile) {
     write_text(flags.profile, profile->trace().dump() + "\n");
-    std::fputs(describe(*profile, report).c_str(), stderr);
+    std::fputs((describe(*profile, report) + describe(report.gathering)).c_str(), stderr);
   }
   if (report.was_stopped) throw_stopped(report, StopSignals::received());
   if (!flags.json.empty()) {

@@ -168,21 +168,26 @@ struct SumCall {
   Sum* out;
   bool is_mean = false;
   bool is_adding = false;
+
+  /// run_columns: what a vector must divide, the columns of a head.
+  int widest(std::int64_t run_columns) const {
+    return widest_vector(kWidest<Sum, Source>, run_columns, {{x, sizeof(Source)}, {out, sizeof(Sum)}});
+  }
+  RowReads reads(int vector) const {
+    return {.columns = columns,
+            .value_bytes = sizeof(Source),
+            .vector = vector,
+            .num_rows = std::min(num_sources, num_edges),
+            .num_reads = num_edges};
+  }
 };
 
-/// run_columns: what a vector must divide, the columns of a head.
 template <typename Sum, typename Source, typename Weights, typename Offset>
 void run(const Context& context, const SumCall<Sum, Source, Weights, Offset>& call, std::int64_t run_columns) {
-  const int vector =
-      widest_vector(kWidest<Sum, Source>, run_columns, {{call.x, sizeof(Source)}, {call.out, sizeof(Sum)}});
+  const int vector = call.widest(run_columns);
   with_vector<kWidest<Sum, Source>>(vector, [&](auto width) {
     using Work = WeightedSum<Sum, Source, decltype(width)::value, Weights, Offset>;
-    const RowReads reads{.columns = call.columns,
-                         .value_bytes = sizeof(Source),
-                         .vector = vector,
-                         .num_rows = std::min(call.num_sources, call.num_edges),
-                         .num_reads = call.num_edges};
-    launch_rows(context, call.offsets, call.num_rows, reads,
+    launch_rows(context, call.offsets, call.num_rows, call.reads(vector),
                 Work{.x = call.x,
                      .columns = static_cast<std::int32_t>(call.columns),
                      .sources = call.sources,
@@ -204,19 +209,29 @@ void with_types(Scalar scalar, Rows::Type type, const Body& body) {
   });
 }
 
-/// values[i] = weight of the edge edges[i], or 1 / in-degree of destinations[i] where weights is null.
-template <typename T>
-__global__ void transposed_weights_kernel(const std::int32_t* edges, const std::int32_t* destinations,
-                                          const std::int32_t* offsets, const float* weights,
-                                          std::int32_t num_edges, T* values) {
-  const std::int64_t i = thread_index();
-  if (i >= num_edges) return;
-  if (weights != nullptr) {
-    values[i] = static_cast<T>(__ldg(weights + edges[i]));
-  } else {
-    const std::int32_t v = destinations[i];
-    values[i] = T{1} / static_cast<T>(__ldg(offsets + v + 1) - __ldg(offsets + v));
-  }
+/// Calls body(call) with the call that sums the rows of x over the adjacency's.
+template <typename Offset, typename Body>
+void with_call(const Adjacency<Offset>& adjacency, const Rows& x, Tensor& out, const Body& body) {
+  const auto num_rows_in_all =
+      std::max<std::int64_t>(static_cast<std::int64_t>(adjacency.offsets.size()) - 1, 1);
+  const auto edges_per_row =
+      static_cast<double>(adjacency.sources.size()) / static_cast<double>(num_rows_in_all);
+  with_types(out.scalar(), x.type, [&](auto sum, auto source) {
+    using Sum = decltype(sum);
+    using Source = decltype(source);
+    body(SumCall<Sum, Source, EdgeWeights<float>, Offset>{
+        .x = static_cast<const Source*>(x.data),
+        .columns = x.dim,
+        .num_sources = adjacency.num_sources,
+        .offsets = adjacency.offsets.data() + adjacency.first,
+        .num_rows = out.rows(),
+        .num_edges = static_cast<std::int64_t>(edges_per_row * static_cast<double>(out.rows())),
+        .sources = adjacency.sources.data(),
+        .ids = x.ids,
+        .weights = {.values = adjacency.weights.empty() ? nullptr : adjacency.weights.data()},
+        .out = out.data<Sum>(),
+        .is_mean = adjacency.weights.empty()});
+  });
 }
 
 /// grad_x[u] += the weighted rows of grad_out over row u of the transposed block.
@@ -265,32 +280,20 @@ __global__ void __launch_bounds__(kBlockThreads)
 
 template <typename Offset>
 void aggregate(const Context& context, const Adjacency<Offset>& adjacency, const Rows& x, Tensor& out) {
-  const auto num_rows_in_all = static_cast<std::int64_t>(adjacency.offsets.size()) - 1;
-  const auto num_edges = static_cast<double>(adjacency.sources.size());
-  with_types(out.scalar(), x.type, [&](auto sum, auto source) {
-    using Sum = decltype(sum);
-    using Source = decltype(source);
-    run(context,
-        SumCall<Sum, Source, EdgeWeights<float>, Offset>{
-            .x = static_cast<const Source*>(x.data),
-            .columns = x.dim,
-            .num_sources = adjacency.num_sources,
-            .offsets = adjacency.offsets.data() + adjacency.first,
-            .num_rows = out.rows(),
-            .num_edges =
-                static_cast<std::int64_t>(num_edges * static_cast<double>(out.rows()) /
-                                          static_cast<double>(std::max<std::int64_t>(num_rows_in_all, 1))),
-            .sources = adjacency.sources.data(),
-            .ids = x.ids,
-            .weights = {.values = adjacency.weights.empty() ? nullptr : adjacency.weights.data()},
-            .out = out.data<Sum>(),
-            .is_mean = adjacency.weights.empty()},
-        x.dim);
-  });
+  with_call(adjacency, x, out, [&](const auto& call) { run(context, call, x.dim); });
 }
 
 template void aggregate(const Context&, const Adjacency<std::int32_t>&, const Rows&, Tensor&);
 template void aggregate(const Context&, const Adjacency<std::int64_t>&, const Rows&, Tensor&);
+
+std::int32_t num_tiles(const Context& context, const Adjacency<std::int32_t>& adjacency, const Rows& x,
+                       Tensor& out) {
+  std::int32_t result = 0;
+  with_call(adjacency, x, out, [&](const auto& call) {
+    result = tile_columns(call.reads(call.widest(x.dim)), context.traits.l2_bytes).num_tiles;
+  });
+  return result;
+}
 
 void aggregate_backward(const Context& context, BlockCsrView block, std::span<const float> weights,
                         const Tensor& grad_out, Tensor& grad_x) {

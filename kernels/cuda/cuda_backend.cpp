@@ -46,7 +46,8 @@ CudaBackend::CudaBackend(const BackendOptions& options)
       context_{.stream = memory_->stream(), .memory = *memory_, .traits = read_traits()},
       products_(context_, options.allow_tf32),
       sparse_(options.use_cusparse ? std::make_unique<SparseProducts>(context_.stream, options.sparse_algorithm)
-                                   : nullptr) {}
+                                   : nullptr),
+      gathering_(options.gathering) {}
 
 CudaBackend::~CudaBackend() { static_cast<void>(cudaStreamSynchronize(context_.stream)); }
 
@@ -146,13 +147,22 @@ void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, 
 void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, FeatureView table,
                             std::span<const NodeId> ids, Tensor& out) {
   op_check::aggregate(block, weights, table, ids, out);
-  if (sparse_) {
-    // cuSPARSE has no gather: the rows are copied together first.
+  const Rows in_table = Rows::of(table, ids.data());
+  const auto gathered = [&] {
     Tensor rows = empty(block.num_sources, table.dim, out.scalar());
-    cuda::gather(context_, Rows::of(table, ids.data()), rows);
-    return sparse_->aggregate(context_, block, weights, rows, out);
-  }
-  cuda::aggregate(context_, adjacency_of(block, weights), Rows::of(table, ids.data()), out);
+    cuda::gather(context_, in_table, rows);
+    return rows;
+  };
+  if (sparse_) return sparse_->aggregate(context_, block, weights, gathered(), out);  // it has no gather
+  const Adjacency<std::int32_t> adjacency = adjacency_of(block, weights);
+  gathering_.run(
+      context_.stream,
+      GatheringClass::of(block, in_table, out.scalar(), num_tiles(context_, adjacency, in_table, out)),
+      [&] { cuda::aggregate(context_, adjacency, in_table, out); },
+      [&] {
+        const Tensor rows = gathered();
+        cuda::aggregate(context_, adjacency, Rows::of(rows), out);
+      });
 }
 
 void CudaBackend::aggregate_backward(BlockCsrView block, std::span<const float> weights, const Tensor& grad_out,

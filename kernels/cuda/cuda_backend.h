@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "kernels/backend.h"
 #include "kernels/cuda/context.h"
+#include "kernels/cuda/gathering.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/products.h"
 #include "kernels/cuda/spmm.h"
@@ -69,6 +71,7 @@ class CudaBackend final : public Backend {
   void relu_dropout_backward(const Dropout& dropout, const Tensor& y, Tensor& grad) override;
   void softmax_cross_entropy(const Tensor& logits, std::span<const std::int32_t> labels, Tensor* gradient,
                              Tensor& totals) override;
+  std::vector<GatheringChoice> gathering_choices() override { return gathering_.choices(); }
   void end_step() override;
   void embed(const Tensor& table, std::span<const std::int32_t> ids, Tensor& out) override;
   void embed_backward(std::span<const std::int32_t> ids, const Tensor& grad_out, Tensor& grad_table) override;
@@ -98,7 +101,8 @@ class CudaBackend final : public Backend {
   PinnedBlocks pinned_;
   DenseProducts products_;
   std::unique_ptr<SparseProducts> sparse_;  ///< with BackendOptions::use_cusparse
-  Tensor::Buffer last_step_;                ///< the event at its end
+  GatheringRule gathering_;
+  Tensor::Buffer last_step_;  ///< the event at its end
 };
 
 }  // namespace kith::cuda

@@ -35,7 +35,8 @@ inline RunOptions small_run(ModelKind kind) {
 inline std::string timeless(const RunReport& report, const Dataset& dataset) {
   nlohmann::ordered_json json = to_json(report, dataset, "cpu");
   for (auto& epoch : json["epochs"]) epoch.erase("seconds");
-  for (const char* key : {"seconds_to_best", "total_seconds", "peak_rss_bytes", "checkpoint_seconds"}) {
+  for (const char* key :
+       {"seconds_to_best", "total_seconds", "peak_rss_bytes", "checkpoint_seconds", "gathering"}) {
     json.erase(key);
   }
   return json.dump();

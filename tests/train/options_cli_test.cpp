@@ -75,11 +75,21 @@ TEST(OptionsCli, KnobsMayHaveASchedule) {
   EXPECT_FALSE(parse("a --mix 0.5 --p-intra 0.6").loader.has_schedule());
 }
 
+TEST(OptionsCli, OptionsOfAGpuReachTheBackend) {
+  CLI::App app;
+  TrainingFlags flags;
+  add_training_options(app, flags);
+  app.parse("a.kith.h5 --gather two-step --tf32");
+  EXPECT_EQ(flags.backend_options().gathering, Gathering::two_step);
+  EXPECT_TRUE(flags.backend_options().allow_tf32);
+  EXPECT_EQ(TrainingFlags().backend_options().gathering, Gathering::automatic);
+}
+
 TEST(OptionsCli, RefusesTextThatMeansNothing) {
   for (const char* line :
        {"a --fanout 15,x", "a --fanout 15,,5", "a --fanout 99999999999", "a --group many", "a --model gat2",
         "a --batch-order random", "a --no-intra maybe", "a --metric f1", "a --stage fifo", "a --sample-on gpu",
-        "a --sampler best", "a --mixing well", "a --features swap", "a --threads -1",
+        "a --gather sometimes", "a --sampler best", "a --mixing well", "a --features swap", "a --threads -1",
         "a --mix 0:", "a --p-intra 1-0.5", "a --schedule cosine"}) {
     EXPECT_THROW(parse(line), InvalidArgument) << line;
   }
