@@ -159,11 +159,16 @@ std::vector<T> load(const PosixFile& file, const Extent& extent) {
 }
 
 FeatureStore load_features(const std::string& path, const PosixFile& file, const Layout& layout,
-                           bool is_mapped) {
+                           const ReadOptions& options) {
   const Extent& extent = *layout.features;
   const auto rows = static_cast<std::int64_t>(extent.dims[0]);
   const auto dim = static_cast<std::int32_t>(extent.dims[1]);
-  if (is_mapped) return FeatureStore::map_file(path.c_str(), extent.offset, rows, dim, layout.feature_type);
+  if (options.leave_features) {
+    return FeatureStore::in_file(path.c_str(), extent.offset, rows, dim, layout.feature_type);
+  }
+  if (options.map_features) {
+    return FeatureStore::map_file(path.c_str(), extent.offset, rows, dim, layout.feature_type);
+  }
   return FeatureStore(load<std::byte>(file, extent), rows, dim, layout.feature_type);
 }
 
@@ -187,7 +192,7 @@ Dataset load_dataset(const std::string& path, const PosixFile& file, Layout layo
   dataset.splits = {.train = load<NodeId>(file, layout.train),
                     .valid = load<NodeId>(file, layout.valid),
                     .test = load<NodeId>(file, layout.test)};
-  if (layout.features) dataset.features = load_features(path, file, layout, options.map_features);
+  if (layout.features) dataset.features = load_features(path, file, layout, options);
   dataset.provenance = std::move(layout.provenance);
   check_dataset(dataset, path.c_str());
   return dataset;
@@ -206,7 +211,7 @@ Dataset read_dataset(const std::string& path, const ReadOptions& options) {
     }
     Dataset dataset = load_dataset(path, file, std::move(layout), options);
     if (options.check_features) {
-      const std::optional<std::int64_t> bad = first_non_finite_row(dataset.features.view());
+      const std::optional<std::int64_t> bad = first_non_finite_row(dataset.features);
       KITH_CHECK(!bad, IoError, path, ": the features of node ", *bad, " hold a NaN or infinite value");
     }
     return dataset;

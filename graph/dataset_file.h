@@ -21,6 +21,7 @@ inline constexpr std::size_t kFeatureBufferBytes = std::size_t{64} << 20;
 /// How read_dataset treats a file.
 struct ReadOptions {
   bool map_features = true;       ///< map the features instead of loading them
+  bool leave_features = false;    ///< do neither: they stay in the file, see FeatureStore::in_file
   bool verify_checksums = false;  ///< read everything and compare every checksum first
   bool check_features = false;    ///< refuse NaN and infinite feature values (one pass over the features)
 };

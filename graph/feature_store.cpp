@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -19,6 +20,7 @@ namespace kith {
 namespace {
 
 constexpr std::int64_t kNoRow = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t kPieceBytes = std::size_t{4} << 20;  // of a table that is read from its file
 
 struct Mapping {
   void* address;
@@ -50,6 +52,19 @@ bool has_non_finite(const std::byte* row, std::int32_t dim, Bits exponent) {
     if ((bits & exponent) == exponent) return true;
   }
   return false;
+}
+
+/// Throws IoError unless the table lies inside the file. Returns its bytes.
+std::size_t check_in_file(const char* path, const PosixFile& file, std::uint64_t file_offset,
+                          const FeatureView& shape) {
+  const std::uint64_t file_bytes = file.size();
+  const std::optional<std::size_t> bytes = table_bytes(shape.num_rows, shape.dim, shape.type);
+  KITH_CHECK(bytes && file_offset <= file_bytes && *bytes <= file_bytes - file_offset, IoError, path,
+             ": the features (", shape.num_rows, " x ", shape.dim, " x ", name_of(shape.type), " at byte ",
+             file_offset, ") reach past the end of the file (", file_bytes, " bytes)");
+  KITH_CHECK(file_offset % size_of(shape.type) == 0, IoError, path, ": the features start at byte ",
+             file_offset, ", which is not a multiple of ", size_of(shape.type));
+  return *bytes;
 }
 
 bool is_non_finite_row(const FeatureView& features, std::int64_t row) {
@@ -102,18 +117,13 @@ FeatureStore::FeatureStore(std::vector<std::byte> bytes, std::int64_t num_rows, 
 FeatureStore FeatureStore::map_file(const char* path, std::uint64_t file_offset, std::int64_t num_rows,
                                     std::int32_t dim, FeatureType type) {
   const PosixFile file = PosixFile::open(path);
-  const std::uint64_t file_bytes = file.size();
-  const std::optional<std::size_t> bytes = table_bytes(num_rows, dim, type);
-  KITH_CHECK(bytes && file_offset <= file_bytes && *bytes <= file_bytes - file_offset, IoError, path,
-             ": the features (", num_rows, " x ", dim, " x ", name_of(type), " at byte ", file_offset,
-             ") reach past the end of the file (", file_bytes, " bytes)");
-  KITH_CHECK(file_offset % size_of(type) == 0, IoError, path, ": the features start at byte ", file_offset,
-             ", which is not a multiple of ", size_of(type));
-  if (*bytes == 0) return borrow(nullptr, num_rows, dim, type, {nullptr, [](void*) {}});
+  const FeatureView shape{.data = nullptr, .num_rows = num_rows, .dim = dim, .type = type};
+  const std::size_t bytes = check_in_file(path, file, file_offset, shape);
+  if (bytes == 0) return borrow(nullptr, num_rows, dim, type, {nullptr, [](void*) {}});
 
   const std::uint64_t page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t lead = file_offset % page;
-  auto mapping = std::make_unique<Mapping>(Mapping{nullptr, *bytes + lead});
+  auto mapping = std::make_unique<Mapping>(Mapping{nullptr, bytes + lead});
   mapping->address = ::mmap(nullptr, mapping->num_bytes, PROT_READ, MAP_SHARED, file.descriptor(),
                             static_cast<off_t>(file_offset - lead));
   if (mapping->address == MAP_FAILED) throw_file_error(path, "map the features", errno);
@@ -121,6 +131,27 @@ FeatureStore FeatureStore::map_file(const char* path, std::uint64_t file_offset,
   FeatureStore store = borrow(data, num_rows, dim, type, {mapping.release(), unmap});
   store.file_ = {.path = path, .offset = file_offset};
   return store;
+}
+
+FeatureStore FeatureStore::in_file(const char* path, std::uint64_t file_offset, std::int64_t num_rows,
+                                   std::int32_t dim, FeatureType type) {
+  FeatureStore store;
+  store.view_ = {.data = nullptr, .num_rows = num_rows, .dim = dim, .type = type};
+  check_in_file(path, PosixFile::open(path), file_offset, store.view_);
+  store.file_ = {.path = path, .offset = file_offset};
+  return store;
+}
+
+FeatureStore FeatureStore::mapped() const {
+  assert(file_);
+  return map_file(file_->path.c_str(), file_->offset, view_.num_rows, view_.dim, view_.type);
+}
+
+FeatureStore FeatureStore::loaded() const {
+  assert(file_);
+  std::vector<std::byte> bytes(num_bytes());
+  PosixFile::open(file_->path).read(file_->offset, bytes);
+  return FeatureStore(std::move(bytes), view_.num_rows, view_.dim, view_.type);
 }
 
 FeatureStore FeatureStore::borrow(const std::byte* data, std::int64_t num_rows, std::int32_t dim,
@@ -144,6 +175,24 @@ std::optional<std::int64_t> first_non_finite_row(FeatureView features) {
       },
       [](std::int64_t a, std::int64_t b) { return std::min(a, b); });
   return first == kNoRow ? std::nullopt : std::optional(first);
+}
+
+std::optional<std::int64_t> first_non_finite_row(const FeatureStore& features) {
+  if (features.is_in_memory()) return first_non_finite_row(features.view());
+  FeatureView piece = features.view();
+  const auto rows_at_once =
+      static_cast<std::int64_t>(std::max<std::size_t>(kPieceBytes / piece.row_bytes(), 1));
+  std::vector<std::byte> bytes(static_cast<std::size_t>(rows_at_once) * piece.row_bytes());
+  const PosixFile file = PosixFile::open(features.file()->path);
+  for (std::int64_t first = 0; first < features.num_rows(); first += rows_at_once) {
+    piece.num_rows = std::min(rows_at_once, features.num_rows() - first);
+    const std::span<std::byte> read =
+        std::span(bytes).first(static_cast<std::size_t>(piece.num_rows) * piece.row_bytes());
+    file.read(features.file()->offset + static_cast<std::uint64_t>(first) * piece.row_bytes(), read);
+    piece.data = read.data();
+    if (const std::optional<std::int64_t> bad = first_non_finite_row(piece)) return first + *bad;
+  }
+  return std::nullopt;
 }
 
 }  // namespace kith

@@ -28,7 +28,8 @@ FeatureType parse_feature_type(std::string_view name);
 
 /// The bytes of a feature table, not owned. Kernels read it through this.
 struct FeatureView {
-  const std::byte* data = nullptr;  ///< [num_rows x dim] values of `type`, row-major, no padding
+  /// [num_rows x dim] values of `type`, row-major, no padding. Null if the table is left in its file.
+  const std::byte* data = nullptr;
   std::int64_t num_rows = 0;
   std::int32_t dim = 0;
   FeatureType type = FeatureType::f32;
@@ -59,6 +60,14 @@ class FeatureStore {
   static FeatureStore map_file(const char* path, std::uint64_t file_offset, std::int64_t num_rows,
                                std::int32_t dim, FeatureType type);
 
+  /// Leaves the table in its file: view() has its shape and no data. Throws IoError if the file is too short.
+  static FeatureStore in_file(const char* path, std::uint64_t file_offset, std::int64_t num_rows,
+                              std::int32_t dim, FeatureType type);
+
+  /// The table of a store made by in_file or map_file, mapped or loaded. Throws IoError.
+  FeatureStore mapped() const;
+  FeatureStore loaded() const;
+
   /// Keeps `owner` alive and reads `data` in place: for arrays that another library owns.
   static FeatureStore borrow(const std::byte* data, std::int64_t num_rows, std::int32_t dim, FeatureType type,
                              std::unique_ptr<void, void (*)(void*)> owner);
@@ -69,7 +78,10 @@ class FeatureStore {
   FeatureStore& operator=(const FeatureStore&) = delete;
 
   FeatureView view() const { return view_; }
-  /// The file that the table is mapped from, if it is: for readers that go past the mapping.
+  /// Whether view() has data (a table of no bytes always is).
+  bool is_in_memory() const { return view_.data != nullptr || num_bytes() == 0; }
+  std::size_t num_bytes() const { return static_cast<std::size_t>(view_.num_rows) * view_.row_bytes(); }
+  /// The file that the table is mapped from or lies in: for readers that go past the mapping.
   const std::optional<FeatureFile>& file() const { return file_; }
   std::int64_t num_rows() const { return view_.num_rows; }
   std::int32_t dim() const { return view_.dim; }
@@ -82,5 +94,8 @@ class FeatureStore {
 
 /// The first row that holds a NaN or an infinite value, if there is one. Parallel; reads the whole table.
 std::optional<std::int64_t> first_non_finite_row(FeatureView features);
+
+/// The same for a table that may lie in its file, which is then read piece by piece. Throws IoError.
+std::optional<std::int64_t> first_non_finite_row(const FeatureStore& features);
 
 }  // namespace kith

@@ -83,6 +83,12 @@ std::optional<std::int64_t> available_memory(const std::string& root) {
   return room;
 }
 
+std::optional<std::int64_t> available_addresses(const std::string& root) {
+  const std::int64_t room = room_for_addresses(root);
+  if (room == kUnlimited) return std::nullopt;
+  return room;
+}
+
 void require_memory(std::int64_t needed, std::string_view who, std::string_view remedy,
                     std::optional<std::int64_t> available) {
   const auto mebibytes = [](std::int64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; };

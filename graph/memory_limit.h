@@ -13,6 +13,10 @@ namespace kith {
 /// file system that is asked.
 std::optional<std::int64_t> available_memory(const std::string& root = "/");
 
+/// Bytes of addresses that a limit on them (ulimit -v) still allows: for what is mapped, which takes addresses
+/// but need not stay in memory. Nothing without such a limit. root: as above.
+std::optional<std::int64_t> available_addresses(const std::string& root = "/");
+
 /// Throws EnvironmentError, "<who> needs about N MiB of memory, M MiB are available; <remedy>", if `needed`
 /// bytes are more than `available`, or than it is known.
 void require_memory(std::int64_t needed, std::string_view who, std::string_view remedy,

@@ -5,7 +5,9 @@
 
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
+#include <vector>
 
 #include "graph/errors.h"
 #include "tests/support/errors.h"
@@ -113,7 +115,7 @@ TEST(FeatureStore, RefusesToMapWhatIsNotInTheFile) {
 }
 
 TEST(FirstNonFiniteRow, FindsTheFirstNanOrInfinityOfEachType) {
-  EXPECT_EQ(first_non_finite_row({}), std::nullopt);
+  EXPECT_EQ(first_non_finite_row(FeatureView{}), std::nullopt);
   for (const float bad : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
     std::vector<float> values(20000, std::numeric_limits<float>::max());
     EXPECT_EQ(first_non_finite_row(test::make_features(values, 10000, 2).view()), std::nullopt);
@@ -125,6 +127,30 @@ TEST(FirstNonFiniteRow, FindsTheFirstNanOrInfinityOfEachType) {
   EXPECT_EQ(first_non_finite_row(half.view()), 2);
   const FeatureStore brain(bytes_of({0x3C00, 0x7BFF, 0x7F7F, 0xFF80}), 4, 1, FeatureType::bf16);
   EXPECT_EQ(first_non_finite_row(brain.view()), 3);
+}
+
+TEST(FeatureStore, MayLeaveItsTableInTheFile) {
+  const test::TempFolder folder;
+  const std::string path = folder.file("values");
+  std::vector<float> values(3 * 200'000);  // more than one piece
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  values[3 * 150'000 + 1] = std::numeric_limits<float>::infinity();
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(values.data()),
+             static_cast<std::streamsize>(values.size() * sizeof(float)));
+  const FeatureStore store = FeatureStore::in_file(path.c_str(), 12, 199'999, 3, FeatureType::f32);
+  EXPECT_FALSE(store.is_in_memory());
+  EXPECT_EQ(store.view().data, nullptr);
+  EXPECT_EQ(store.num_bytes(), 199'999U * 12);
+  EXPECT_EQ(first_non_finite_row(store), 149'999);
+  const FeatureStore mapped = store.mapped(), loaded = store.loaded();
+  for (const FeatureStore* const each : {&mapped, &loaded}) {
+    const FeatureStore& read = *each;
+    EXPECT_TRUE(read.is_in_memory());
+    EXPECT_EQ(value_at(read.view(), 5, 2), 20);
+    EXPECT_EQ(first_non_finite_row(read), 149'999);
+  }
+  EXPECT_THROW(FeatureStore::in_file(path.c_str(), 12, 200'000, 3, FeatureType::f32), IoError);
 }
 
 }  // namespace
