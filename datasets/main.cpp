@@ -1,4 +1,6 @@
 // The kith command: registers every command and turns errors into one line and an exit code.
+#include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -96,9 +98,16 @@ extern "C" void say_that_a_file_is_gone(int /*signal*/) {
   ::_exit(kBadInput);
 }
 
+/// Every thread's heap reserves 64 MiB of addresses. Where they are limited, all threads share one.
+void share_heap_if_addresses_are_limited() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) ::mallopt(M_ARENA_MAX, 1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  share_heap_if_addresses_are_limited();
   // A file-size limit or a closed pipe then shows as a failed write, which gets its one line.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);

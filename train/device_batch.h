@@ -52,8 +52,9 @@ DeviceBatch to_device(Backend& backend, DeviceSample sample, FeatureView feature
 /// The whole graph, for layer-wise inference.
 struct DeviceGraph {
   CsrView graph;
-  std::span<const float> weights;  ///< [num_edges], or empty for a mean
-  FeatureView features;            ///< [num_nodes x dim]
+  std::span<const float> weights;   ///< [num_edges], or empty for a mean
+  FeatureView features;             ///< [num_nodes x dim]
+  FeaturePieces* pieces = nullptr;  ///< what reads them instead, where features.data is null
 };
 
 }  // namespace kith

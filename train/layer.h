@@ -23,12 +23,15 @@ struct Parameter {
   Tensor gradient;
 };
 
+class FeaturePieces;
+
 /// Where a layer reads its input: the feature table through the batch's input ids (first layer), or the
 /// previous layer's output [num_sources x d]. Exactly one of the two.
 struct LayerInput {
   const Tensor* hidden = nullptr;
   FeatureView features;
-  std::span<const NodeId> ids;  ///< [num_sources] global ids; used with features
+  std::span<const NodeId> ids;      ///< [num_sources] global ids; used with features
+  FeaturePieces* pieces = nullptr;  ///< what reads the features where features.data is null: for infer() alone
 
   std::int64_t dim() const { return hidden ? hidden->cols() : features.dim; }
 };

@@ -118,7 +118,10 @@ void Model::backward(const ForwardPass& pass, const DeviceBatch& batch, Tensor& 
 Tensor Model::infer(const DeviceGraph& graph) {
   Tensor hidden;
   for (std::int32_t i = 0; i < num_layers(); ++i) {
-    const LayerInput input{.hidden = i == 0 ? nullptr : &hidden, .features = graph.features, .ids = {}};
+    const LayerInput input{.hidden = i == 0 ? nullptr : &hidden,
+                           .features = graph.features,
+                           .ids = {},
+                           .pieces = i == 0 ? graph.pieces : nullptr};
     Tensor out = layers_[i]->infer(graph.graph, graph.weights, input);
     activate(i, {}, out);
     hidden = std::move(out);

@@ -5,10 +5,12 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string_view>
 
 #include "graph/dataset_file.h"
 #include "graph/errors.h"
+#include "graph/memory_limit.h"
 #include "train/staging/byte_size.h"
 
 namespace kith {
@@ -215,14 +217,31 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("--predictor-cpu", run.trainer.staging.predictor_percent,
                  "Percent of a processor for training --stage lstm")
       ->group(machine);
-  app.add_option("--features", flags.features, "map the feature table or load it")->group(machine);
+  app.add_option("--features", flags.features,
+                 "map the feature table or load it; where --stage reads them from the file, map does neither")
+      ->group(machine);
   app.add_option("--prefetch-depth", run.loader.prefetch_depth, "Batches made ahead; 0 = inline")
       ->group(machine);
   app.add_option("--threads", flags.threads, "0 = all cores")->group(machine);
 }
 
-Dataset open_for_training(const TrainingFlags& flags) {
-  return read_dataset(flags.file, {.map_features = flags.features == "map", .check_features = true});
+Dataset open_for_training(const TrainingFlags& flags, std::string_view device) {
+  Dataset dataset = read_dataset(flags.file, {.leave_features = true});
+  const std::int64_t table = table_bytes(dataset);
+  const bool is_staged = flags.stage != "none";
+  const bool is_read_from_file =
+      is_staged && device == "cpu" && parse_bytes(flags.host_bytes, table, "--host-bytes") < table;
+  const bool is_loaded = flags.features == "load";
+  if (!is_read_from_file || is_loaded) {
+    require_memory(table, is_loaded ? "train: loading the features" : "train: mapping the features",
+                   is_staged ? "a smaller --host-bytes, without --features load, leaves them in the file"
+                             : "--stage POLICY with --stage-bytes and --host-bytes leaves them in the file",
+                   is_loaded ? available_memory() : available_addresses());
+    dataset.features = is_loaded ? dataset.features.loaded() : dataset.features.mapped();
+  }
+  const std::optional<std::int64_t> bad = first_non_finite_row(dataset.features);
+  KITH_CHECK(!bad, IoError, flags.file, ": the features of node ", *bad, " hold a NaN or infinite value");
+  return dataset;
 }
 
 }  // namespace kith

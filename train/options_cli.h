@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graph/dataset.h"
@@ -62,8 +63,10 @@ void add_sampling_options(CLI::App& app, TrainingFlags& flags);
 /// Adds the dataset argument and every option of a run to `app`; `flags` must outlive it.
 void add_training_options(CLI::App& app, TrainingFlags& flags);
 
-/// Opens flags.file the way flags.features says ("map" or "load"), checking that features are finite.
-Dataset open_for_training(const TrainingFlags& flags);
+/// Opens flags.file the way flags.features says ("map" or "load"), checking that features are finite. Where
+/// --stage reads them from the file, on the CPU, they are left there. device: the backend's name. Throws
+/// EnvironmentError for a table that does not fit, naming the way out.
+Dataset open_for_training(const TrainingFlags& flags, std::string_view device);
 
 /// "15,10,5" -> {15, 10, 5}. Throws InvalidArgument for anything that is no list of whole numbers.
 std::vector<std::int32_t> parse_fanouts(const std::string& text);

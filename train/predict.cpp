@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "graph/errors.h"
+#include "train/blas_memory.h"
 #include "train/device_data.h"
 #include "train/run_request.h"
+#include "train/staging/feature_pieces.h"
 
 namespace kith {
 namespace {
@@ -72,8 +75,12 @@ void check_fits(const Checkpoint& checkpoint, const Dataset& dataset, const std:
 
 Predictions predict(Model& model, const Dataset& dataset, std::span<const NodeId> chosen, bool with_logits) {
   Backend& backend = model.backend();
+  reserve_blas_memory(backend);
   DeviceData data(backend, dataset, model.options().kind);
-  const Tensor logits = model.infer(data.graph());
+  DeviceGraph graph = data.graph();
+  std::optional<FeaturePieces> pieces;
+  if (!dataset.features.is_in_memory()) graph.pieces = &pieces.emplace(dataset.features);
+  const Tensor logits = model.infer(graph);
   const auto num_classes = static_cast<std::size_t>(logits.cols());
   const auto num_nodes = static_cast<std::size_t>(dataset.num_nodes());
   const std::vector<NodeId> place = places_by_original_id(dataset);

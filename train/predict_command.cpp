@@ -4,14 +4,17 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graph/dataset_file.h"
 #include "graph/errors.h"
+#include "graph/memory_limit.h"
 #include "train/checkpoint/checkpoint_folder.h"
 #include "train/npy_file.h"
 #include "train/predict.h"
@@ -36,6 +39,15 @@ std::vector<NodeId> chosen_nodes(const Dataset& dataset, const std::string& spli
   return nodes;
 }
 
+/// Maps the features where they fit; else they are left in the file, and read a piece at a time.
+Dataset open_to_predict(const std::string& file, std::string_view device) {
+  Dataset dataset = read_dataset(file, {.leave_features = true, .check_features = true});
+  const std::int64_t available = available_memory().value_or(std::numeric_limits<std::int64_t>::max());
+  const bool fits = static_cast<std::int64_t>(dataset.features.num_bytes()) <= available;
+  if (fits || device != "cpu") dataset.features = dataset.features.mapped();
+  return dataset;
+}
+
 void run(const PredictFlags& flags) {
   KITH_CHECK(flags.threads >= 0, InvalidArgument, "--threads: 0 (all cores) or more is expected, got ",
              flags.threads);
@@ -46,7 +58,7 @@ void run(const PredictFlags& flags) {
         std::fprintf(stderr, "kith predict: warning: %s\n", problem.c_str());
       });
   KITH_CHECK(checkpoint, IoError, flags.folder, ": there is no checkpoint");
-  const Dataset dataset = read_dataset(flags.file, {.map_features = true, .check_features = true});
+  const Dataset dataset = open_to_predict(flags.file, backend->name());
   const std::vector<NodeId> nodes = chosen_nodes(dataset, flags.split);
   check_fits(*checkpoint, dataset, flags.folder);
   if (!is_same_dataset(checkpoint->request, dataset)) {

@@ -7,6 +7,7 @@
 
 #include "graph/errors.h"
 #include "graph/memory_limit.h"
+#include "train/blas_memory.h"
 #include "train/profile.h"
 #include "train/run_checkpoints.h"
 #include "train/stopwatch.h"
@@ -48,12 +49,17 @@ RunOptions resolve(RunOptions options, const Dataset& dataset) {
 
 namespace {
 
-/// Evaluation holds two layers of every node. Says so before the first epoch, not after it.
+/// Evaluation holds a layer's input and output of every node, and what it aggregates where that is narrower
+/// than the input. Says so before the first epoch, not after it.
 void check_evaluation_memory(const ModelOptions& model, const Dataset& dataset, Backend& backend) {
   if (backend.name() != "cpu") return;  // a device says so itself
-  const std::int64_t hidden = model.num_layers > 1 ? model.hidden_channels : 0;
-  const std::int64_t widest =
-      hidden + std::max<std::int64_t>(model.out_channels, model.num_layers > 2 ? hidden : 0);
+  std::int64_t widest = 0;
+  for (std::int32_t i = 0; i < model.num_layers; ++i) {
+    const std::int64_t in = i == 0 ? model.in_channels : model.hidden_channels;
+    const std::int64_t out = i + 1 == model.num_layers ? model.out_channels : model.hidden_channels;
+    const std::int64_t held = i == 0 ? 0 : in;  // features are not held for it
+    widest = std::max(widest, held + out + (out < in ? out : 0));
+  }
   require_memory(dataset.num_nodes() * widest * static_cast<std::int64_t>(sizeof(float)),
                  "train: evaluation over all nodes", "a smaller --hidden needs less");
 }
@@ -61,6 +67,7 @@ void check_evaluation_memory(const ModelOptions& model, const Dataset& dataset, 
 const ModelOptions& check_trainable(const ModelOptions& model, const Dataset& dataset, Backend& backend) {
   KITH_CHECK(model.in_channels > 0, InvalidArgument, "train: the dataset has no features");
   KITH_CHECK(!dataset.labels.empty(), InvalidArgument, "train: the dataset has no labels");
+  reserve_blas_memory(backend);
   check_evaluation_memory(model, dataset, backend);
   return model;
 }

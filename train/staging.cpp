@@ -53,15 +53,49 @@ class ResidentStaging final : public Staging {
   ModelKind kind_;
 };
 
+/// Reads the rows of the next batch while those of the present one are waited for, so that the disk never waits
+/// for sampling or copying.
 class TieredStaging final : public Staging {
  public:
   TieredStaging(Backend& backend, const Dataset& dataset, const Loader& loader, ModelKind kind,
                 const StagingOptions& options)
-      : backend_(backend), dataset_(dataset), kind_(kind), tiers_(dataset, loader, options) {}
+      : backend_(backend),
+        dataset_(dataset),
+        kind_(kind),
+        num_ahead_(loader.options().prefetch_depth > 0 ? 1 : 0),
+        tiers_(dataset, loader, options) {}
 
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
-    if (index != next_index_ || epoch != epoch_) begin(epoch, index);
+    if (index != next_index_ || epoch != epoch_) go_to(epoch, index);
     ++next_index_;
+    const std::size_t end = std::min(plan.size(), index + 1 + num_ahead_);
+    while (index + begun_.size() < end) begin_next(loader, plan, epoch);
+    StagedBatch out = std::move(begun_.front());
+    begun_.pop_front();
+    const Stopwatch watch;
+    out.traffic = tiers_.finish();
+    out.batch = to_device(backend_, out.adjacency, features_of(out), out.staged_ids, out.labels);
+    out.stage_seconds += watch.seconds();
+    return out;
+  }
+
+ private:
+  /// Serves what an epoch that was left in the middle had revealed: the tiers keep the order.
+  void go_to(std::int32_t epoch, std::size_t index) {
+    for (; !begun_.empty(); begun_.pop_front()) tiers_.finish();
+    for (; !ahead_.empty(); ahead_.pop_front()) {
+      StagedBatch unused;
+      unused.input_nodes = std::move(ahead_.front().batch.input_nodes);
+      begin_rows(unused);
+      tiers_.finish();
+    }
+    epoch_ = epoch;
+    next_index_ = num_sampled_ = index;
+  }
+
+  /// Of the batches that are not begun, the first one.
+  void begin_next(const Loader& loader, const Plan& plan, std::int32_t epoch) {
+    const std::size_t index = num_sampled_ - ahead_.size();
     const std::size_t end = std::min(plan.size(), index + 1 + static_cast<std::size_t>(tiers_.lookahead()));
     for (; num_sampled_ < end; ++num_sampled_) {
       ahead_.push_back(loader.sample(plan, epoch, num_sampled_));
@@ -70,34 +104,21 @@ class TieredStaging final : public Staging {
     SampledBatch sampled = std::move(ahead_.front());
     ahead_.pop_front();
     const Stopwatch watch;
-    StagedBatch out = take(dataset_, kind_, sampled);
-    stage_rows(out);
-    out.batch = to_device(backend_, out.adjacency, features_of(out), out.staged_ids, out.labels);
-    out.stage_seconds = watch.seconds();
-    return out;
+    StagedBatch staged = take(dataset_, kind_, sampled);
+    begin_rows(staged);
+    staged.stage_seconds = watch.seconds();
+    begun_.push_back(std::move(staged));
   }
 
- private:
-  /// Serves what an epoch that was left in the middle had revealed: the tiers keep the order.
-  void begin(std::int32_t epoch, std::size_t index) {
-    for (; !ahead_.empty(); ahead_.pop_front()) {
-      StagedBatch unused;
-      unused.input_nodes = std::move(ahead_.front().batch.input_nodes);
-      stage_rows(unused);
-    }
-    epoch_ = epoch;
-    next_index_ = num_sampled_ = index;
-  }
-
-  void stage_rows(StagedBatch& out) {
+  void begin_rows(StagedBatch& out) {
     const auto num_rows = static_cast<std::int64_t>(out.input_nodes.size());
     // A reused buffer of the backend's: fresh memory would cost more to touch than to fill.
     const std::size_t row_bytes = dataset_.features.view().row_bytes();
     const auto row_values = static_cast<std::int64_t>((row_bytes + sizeof(float) - 1) / sizeof(float));
     out.staged_rows = backend_.empty(num_rows, row_values, Scalar::f32);
-    out.traffic = tiers_.stage(out.input_nodes, reinterpret_cast<std::byte*>(out.staged_rows.data<float>()));
     out.staged_ids.resize(out.input_nodes.size());
     std::iota(out.staged_ids.begin(), out.staged_ids.end(), NodeId{0});
+    tiers_.begin(out.input_nodes, reinterpret_cast<std::byte*>(out.staged_rows.data<float>()));
   }
 
   FeatureView features_of(const StagedBatch& staged) const {
@@ -110,10 +131,12 @@ class TieredStaging final : public Staging {
   Backend& backend_;
   const Dataset& dataset_;
   ModelKind kind_;
-  TieredFeatures tiers_;
-  std::deque<SampledBatch> ahead_;  ///< revealed and not staged
+  std::size_t num_ahead_;           ///< batches begun beyond the one that is asked for
+  std::deque<SampledBatch> ahead_;  ///< revealed and not begun
+  std::deque<StagedBatch> begun_;   ///< their rows are on the way
+  TieredFeatures tiers_;            ///< stops before what it writes to goes
   std::int32_t epoch_ = -1;         ///< the present one
-  std::size_t next_index_ = 0;      ///< of its batches, to stage
+  std::size_t next_index_ = 0;      ///< of its batches, to be asked for
   std::size_t num_sampled_ = 0;     ///< index of the next one to reveal
 };
 

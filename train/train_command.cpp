@@ -137,7 +137,7 @@ void run(const TrainFlags& flags) {
                      .on_note = print_note};
   const ThreadLimit limit(flags.threads);
   const std::unique_ptr<Backend> backend = make_backend(flags.device, flags.backend_options());
-  const Dataset dataset = open_for_training(flags);
+  const Dataset dataset = open_for_training(flags, backend->name());
   options.trainer.staging = flags.staging(dataset);
   if (isatty(STDERR_FILENO)) control.on_batch = print_batch;
   const StopSignals signals;

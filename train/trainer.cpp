@@ -68,6 +68,10 @@ Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& opt
       data_(model.backend(), dataset, model.options().kind) {
   KITH_CHECK(options.metric != Metric::roc_auc || dataset.labels.num_classes == 2, InvalidArgument,
              "train: metric roc-auc needs two classes, the dataset has ", dataset.labels.num_classes);
+  if (dataset.features.is_in_memory()) return;
+  KITH_CHECK(options.staging.policy != StagePolicy::none && model.backend().name() == "cpu", InvalidArgument,
+             "train: features that are left in their file need --stage and device cpu");
+  pieces_.emplace(dataset.features);
 }
 
 bool Trainer::samples_on_device(const Loader& loader) const {
@@ -239,7 +243,9 @@ void Trainer::load(const TrainerState& state) {
 }
 
 double Trainer::evaluate(std::span<const NodeId> nodes) {
-  const Tensor logits = model_.infer(data_.graph());
+  DeviceGraph graph = data_.graph();
+  if (pieces_) graph.pieces = &*pieces_;
+  const Tensor logits = model_.infer(graph);
   return measure(options_.metric, model_.backend(), logits, dataset_.labels.of_node, nodes);
 }
 

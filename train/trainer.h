@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "train/metric.h"
 #include "train/model.h"
 #include "train/staging.h"
+#include "train/staging/feature_pieces.h"
 
 namespace kith {
 
@@ -135,7 +137,8 @@ class Trainer {
   TrainerOptions options_;
   Adam optimizer_;
   DeviceData data_;
-  std::unique_ptr<Staging> staging_;  ///< made when an epoch first needs it, as the other
+  std::optional<FeaturePieces> pieces_;  ///< for evaluation, if the features are left in their file
+  std::unique_ptr<Staging> staging_;     ///< made when an epoch first needs it, as the other
   std::unique_ptr<Staging> device_sampled_;
   std::int64_t step_ = 0;
   Profile* profile_ = nullptr;

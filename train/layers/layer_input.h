@@ -11,6 +11,10 @@ namespace kith {
 /// Rows that evaluation handles at a time: bounds its buffers, and is the same for any number of threads.
 inline constexpr std::int64_t kChunkRows = 16384;
 
+/// The same for this input: fewer where wide rows come from a file. The result is that of kChunkRows to the
+/// bit, as matrix products are cut into tiles of rows that the number is a multiple of.
+std::int64_t chunk_rows(const LayerInput& input);
+
 /// Rows [first, first + count) of the input as a matrix; valid as long as the input.
 const Tensor input_rows(Backend& backend, const LayerInput& input, std::int64_t first, std::int64_t count,
                         Scalar scalar);

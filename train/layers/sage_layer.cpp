@@ -52,8 +52,9 @@ class SageLayer final : public Layer {
 
   Tensor infer(CsrView graph, std::span<const float> edge_weights, const LayerInput& input) override {
     Tensor out = infer_aggregated(backend_, graph, edge_weights, input, neighbor_weight().value);
-    for (std::int64_t first = 0; first < out.rows(); first += kChunkRows) {
-      Tensor out_rows = out.view_rows(first, std::min(kChunkRows, out.rows() - first));
+    const std::int64_t chunk = chunk_rows(input);
+    for (std::int64_t first = 0; first < out.rows(); first += chunk) {
+      Tensor out_rows = out.view_rows(first, std::min(chunk, out.rows() - first));
       const Tensor self = input_rows(backend_, input, first, out_rows.rows(), scalar_);
       backend_.matmul(self, false, self_weight().value, false, 1, out_rows);
     }

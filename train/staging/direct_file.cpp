@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstdlib>
 #include <new>
@@ -12,6 +13,11 @@
 #include "graph/errors.h"
 
 namespace kith {
+
+std::uint64_t bytes_in_sectors(std::uint64_t offset, std::uint64_t size) {
+  const std::uint64_t lead = offset % kSectorBytes;
+  return (lead + size + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+}
 
 void FreeAligned::operator()(std::byte* data) const { std::free(data); }
 
@@ -31,28 +37,37 @@ DirectFile::~DirectFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-std::vector<SectorRead> DirectFile::cut(std::span<const FileRead> reads) {
-  std::vector<SectorRead> pieces;
-  pieces.reserve(reads.size());
-  for (const FileRead& read : reads) {
-    std::uint64_t offset = read.offset;
-    std::span<std::byte> rest = read.into;
-    while (!rest.empty()) {
-      const std::size_t lead = offset % kSectorBytes;
-      const std::size_t count = std::min(rest.size(), kBufferBytes - kSectorBytes - lead);
-      const std::size_t size = (lead + count + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
-      pieces.push_back({.offset = offset - lead, .size = size, .lead = lead, .into = rest.first(count)});
-      offset += count;
-      rest = rest.subspan(count);
-    }
+ReadBuffers::ReadBuffers(std::int32_t count, std::size_t max_read_bytes)
+    : max_read_bytes_(max_read_bytes), reads_(static_cast<std::size_t>(count)) {
+  for (std::size_t i = 0; i < reads_.size(); ++i) {
+    buffers_.push_back(make_aligned(max_read_bytes + 2 * kSectorBytes));
+    free_.push_back(i);
   }
-  return pieces;
 }
 
-void DirectFile::check(const SectorRead& read, std::int64_t result) const {
-  KITH_CHECK(result >= 0, IoError, path_,
-             ": cannot read: ", std::generic_category().message(static_cast<int>(-result)));
-  KITH_CHECK(static_cast<std::size_t>(result) >= read.min_bytes(), IoError, path_, ": the file is truncated");
+std::size_t ReadBuffers::take(std::uint64_t offset, std::size_t size, std::uint64_t tag) {
+  assert(has_free() && size > 0 && size <= max_read_bytes_);
+  const std::size_t buffer = free_.back();
+  free_.pop_back();
+  const std::size_t lead = offset % kSectorBytes;
+  reads_[buffer] = {.offset = offset - lead,
+                    .size = static_cast<std::size_t>(bytes_in_sectors(offset, size)),
+                    .into = buffers_[buffer].get(),
+                    .lead = lead,
+                    .wanted = size,
+                    .tag = tag};
+  return buffer;
+}
+
+FinishedRead ReadBuffers::finish(std::size_t buffer, std::int64_t result, const DirectFile& file) {
+  const SectorRead& read = reads_[buffer];
+  if (result < static_cast<std::int64_t>(read.lead + read.wanted)) {
+    give_back(buffer);
+    KITH_CHECK(result >= 0, IoError, file.path(),
+               ": cannot read: ", std::generic_category().message(static_cast<int>(-result)));
+    throw IoError(concat(file.path(), ": the file is truncated"));
+  }
+  return {.tag = read.tag, .bytes = {read.into + read.lead, read.wanted}, .buffer = buffer};
 }
 
 }  // namespace kith

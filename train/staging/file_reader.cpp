@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -21,21 +21,66 @@ namespace {
 
 constexpr std::int32_t kMaxThreads = 16;
 
-std::int64_t read_at(int descriptor, std::byte* buffer, std::size_t size, std::uint64_t offset) {
+std::int64_t read_at(int descriptor, const SectorRead& read) {
   while (true) {
-    const ssize_t count = ::pread(descriptor, buffer, size, static_cast<off_t>(offset));
+    const ssize_t count = ::pread(descriptor, read.into, read.size, static_cast<off_t>(read.offset));
     if (count >= 0 || errno != EINTR) return count >= 0 ? count : -errno;
   }
 }
 
 class PreadReader final : public FileReader {
  public:
-  PreadReader(const std::string& path, const FileReaderOptions& options) : file_(path, options.is_direct) {
-    const std::int32_t num_threads = std::clamp(options.queue_depth, 1, kMaxThreads);
-    for (std::int32_t i = 0; i < num_threads; ++i) threads_.emplace_back([this] { work(); });
+  PreadReader(const std::string& path, const FileReaderOptions& options)
+      : file_(path, options.is_direct),
+        buffers_(std::min(options.queue_depth, kMaxThreads), options.max_read_bytes) {
+    try {
+      for (std::int32_t i = 0; i < std::min(options.queue_depth, kMaxThreads); ++i) {
+        threads_.emplace_back([this] { work(); });
+      }
+    } catch (...) {
+      stop();  // no destructor will
+      throw;
+    }
   }
 
-  ~PreadReader() override {
+  ~PreadReader() override { stop(); }
+
+  std::string_view name() const override { return "pread"; }
+  std::size_t max_read_bytes() const override { return buffers_.max_read_bytes(); }
+  bool can_start() const override { return buffers_.has_free(); }
+  std::size_t num_under_way() const override { return num_under_way_; }
+
+  void start(std::uint64_t offset, std::size_t size, std::uint64_t tag) override {
+    const std::size_t buffer = buffers_.take(offset, size, tag);
+    ++num_under_way_;
+    {
+      const std::lock_guard lock(mutex_);
+      to_do_.push_back(buffer);
+    }
+    wake_.notify_one();
+  }
+
+  FinishedRead wait() override {
+    Done done;
+    {
+      std::unique_lock lock(mutex_);
+      one_done_.wait(lock, [this] { return !done_.empty(); });
+      done = done_.front();
+      done_.pop_front();
+    }
+    --num_under_way_;
+    return buffers_.finish(done.buffer, done.result, file_);
+  }
+
+  void give_back(const FinishedRead& read) override { buffers_.give_back(read.buffer); }
+
+ private:
+  struct Done {
+    std::size_t buffer = 0;
+    std::int64_t result = 0;
+  };
+
+  void stop() {
     {
       const std::lock_guard lock(mutex_);
       is_stopping_ = true;
@@ -44,47 +89,28 @@ class PreadReader final : public FileReader {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  std::string_view name() const override { return "pread"; }
-
-  void read(std::span<const FileRead> reads) override {
-    std::unique_lock lock(mutex_);
-    pieces_ = DirectFile::cut(reads);
-    next_ = 0;
-    num_left_ = pieces_.size();
-    wake_.notify_all();
-    done_.wait(lock, [this] { return num_left_ == 0; });
-    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-  }
-
- private:
   void work() {
-    const AlignedBuffer buffer = make_aligned(DirectFile::kBufferBytes);
     std::unique_lock lock(mutex_);
     while (true) {
-      wake_.wait(lock, [this] { return is_stopping_ || next_ < pieces_.size(); });
+      wake_.wait(lock, [this] { return is_stopping_ || !to_do_.empty(); });
       if (is_stopping_) return;
-      const SectorRead piece = pieces_[next_++];
+      const std::size_t buffer = to_do_.front();
+      to_do_.pop_front();
       lock.unlock();
-      std::exception_ptr error;
-      try {
-        file_.check(piece, read_at(file_.descriptor(), buffer.get(), piece.size, piece.offset));
-        std::memcpy(piece.into.data(), buffer.get() + piece.lead, piece.into.size());
-      } catch (...) {
-        error = std::current_exception();
-      }
+      const std::int64_t result = read_at(file_.descriptor(), buffers_[buffer]);
       lock.lock();
-      if (error) error_ = error;
-      if (--num_left_ == 0) done_.notify_all();
+      done_.push_back({buffer, result});
+      one_done_.notify_one();
     }
   }
 
   DirectFile file_;
+  ReadBuffers buffers_;
+  std::size_t num_under_way_ = 0;
   std::mutex mutex_;
-  std::condition_variable wake_, done_;
-  std::vector<SectorRead> pieces_;
-  std::size_t next_ = 0;
-  std::size_t num_left_ = 0;
-  std::exception_ptr error_;
+  std::condition_variable wake_, one_done_;
+  std::deque<std::size_t> to_do_;  ///< buffers
+  std::deque<Done> done_;
   bool is_stopping_ = false;
   std::vector<std::thread> threads_;
 };
@@ -92,9 +118,40 @@ class PreadReader final : public FileReader {
 void check_options(const FileReaderOptions& options) {
   KITH_CHECK(options.queue_depth >= 1 && options.queue_depth <= 4096, InvalidArgument,
              "staging: the queue depth must be in [1, 4096], got ", options.queue_depth);
+  KITH_CHECK(options.max_read_bytes > 0, InvalidArgument, "staging: a read must have more than 0 bytes");
 }
 
 }  // namespace
+
+void FileReader::read(std::span<const FileRead> reads) {
+  struct Piece {
+    std::uint64_t offset;
+    std::span<std::byte> into;
+  };
+  std::vector<Piece> pieces;
+  for (FileRead rest : reads) {
+    while (!rest.into.empty()) {
+      const std::size_t size = std::min(rest.into.size(), max_read_bytes());
+      pieces.push_back({rest.offset, rest.into.first(size)});
+      rest = {.offset = rest.offset + size, .into = rest.into.subspan(size)};
+    }
+  }
+  std::exception_ptr error;
+  std::size_t next = 0;
+  while ((next < pieces.size() && !error) || num_under_way() > 0) {
+    for (; next < pieces.size() && !error && can_start(); ++next) {
+      start(pieces[next].offset, pieces[next].into.size(), next);
+    }
+    try {
+      const FinishedRead done = wait();
+      std::memcpy(pieces[done.tag].into.data(), done.bytes.data(), done.bytes.size());
+      give_back(done);
+    } catch (...) {
+      error = std::current_exception();  // those under way are waited for, but no more are started
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
 
 std::unique_ptr<FileReader> make_pread_reader(const std::string& path, const FileReaderOptions& options) {
   check_options(options);

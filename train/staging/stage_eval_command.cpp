@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "graph/dataset_file.h"
 #include "graph/errors.h"
 #include "train/options_cli.h"
 #include "train/report.h"
@@ -50,7 +51,7 @@ void print_policy(const PolicyReport& policy) {
 void run(const StageEvalFlags& flags) {
   const ThreadLimit limit(flags.threads);
   const std::unique_ptr<Backend> backend = make_backend(flags.device);
-  const Dataset dataset = open_for_training(flags);
+  const Dataset dataset = read_dataset(flags.file, {.leave_features = true});  // their sizes are enough
   const StageEvalOptions options = resolve(flags, dataset);
   std::error_code error;
   std::filesystem::create_directories(flags.folder, error);

@@ -1,22 +1,48 @@
 #include "train/staging/tiered_features.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "graph/errors.h"
+#include "graph/memory_limit.h"
+#include "train/staging/direct_file.h"
 
 namespace kith {
+namespace {
 
-SlowTiers::SlowTiers(const Dataset& dataset, const PageGeometry& geometry, IdSet host_pages)
+constexpr std::size_t kReadBytes = 64 << 10;   // the least that a reader's buffer holds
+constexpr std::size_t kBufferBytes = 4 << 20;  // of all buffers, where pages are not large
+constexpr std::size_t kMinReadsUnderWay = 8, kMaxReadsUnderWay = 64;
+
+/// Enough reads under way to keep a disk busy; fewer of larger pages.
+FileReaderOptions reader_options(const PageGeometry& geometry) {
+  const std::size_t size = std::max(geometry.page_bytes(), kReadBytes);
+  const std::size_t depth = std::clamp(kBufferBytes / size, kMinReadsUnderWay, kMaxReadsUnderWay);
+  return {.queue_depth = static_cast<std::int32_t>(depth), .max_read_bytes = size};
+}
+
+void require_tiers(std::int64_t table_bytes, const StagingOptions& options) {
+  const std::int64_t fast = std::min(options.stage_bytes, table_bytes);
+  const std::int64_t host = options.host_bytes < 0 ? 0 : std::min(options.host_bytes, table_bytes);
+  require_memory(fast + host, "train: the tiers of --stage", "smaller --stage-bytes or --host-bytes need less");
+}
+
+}  // namespace
+
+SlowTiers::SlowTiers(const Dataset& dataset, const PageGeometry& geometry, const IdSet& host_pages)
     : table_(dataset.features.view()), geometry_(geometry) {
-  if (host_pages.empty()) return;
+  if (host_pages.empty()) {
+    KITH_CHECK(dataset.features.is_in_memory(), InvalidArgument,
+               "staging: a host tier of the whole table needs the features in memory");
+    return;
+  }
   const std::optional<FeatureFile>& file = dataset.features.file();
   KITH_CHECK(file.has_value(), InvalidArgument,
              "staging: --host-bytes below the size of the features needs them in a file, mapped");
   file_offset_ = file->offset;
-  reader_ = open_file_reader(file->path);
+  reader_ = open_file_reader(file->path, reader_options(geometry));
   load_host(host_pages);
 }
 
@@ -27,41 +53,27 @@ void SlowTiers::load_host(const IdSet& host_pages) {
     if (host_pages[page]) frame_of_[page] = num_frames++;
   }
   host_.resize(static_cast<std::size_t>(num_frames) * geometry_.page_bytes());
+  std::vector<FileRead> reads;
   for (PageId page = 0; page < geometry_.num_pages(); ++page) {
     if (frame_of_[page] < 0) continue;
     const std::size_t size = static_cast<std::size_t>(geometry_.rows_in(page)) * geometry_.row_bytes();
-    const std::uint64_t offset = file_offset_ + static_cast<std::uint64_t>(page) * geometry_.page_bytes();
     std::byte* const frame = host_.data() + static_cast<std::size_t>(frame_of_[page]) * geometry_.page_bytes();
-    pending_.push_back({.offset = offset, .into = {frame, size}});
+    reads.push_back({.offset = offset_of(geometry_.first_row(page)), .into = {frame, size}});
   }
-  finish();
-}
-
-void SlowTiers::read(NodeId first, std::int32_t count, std::byte* into, StageTraffic& traffic) {
-  const std::size_t size = static_cast<std::size_t>(count) * geometry_.row_bytes();
-  if (reader_ == nullptr) {
-    std::memcpy(into, table_.row(first), size);
-    traffic.host_bytes += static_cast<std::int64_t>(size);
-    return;
-  }
-  const PageId page = geometry_.page_of(first);
-  if (frame_of_[page] >= 0) {
-    const std::size_t within =
-        static_cast<std::size_t>(first - geometry_.first_row(page)) * geometry_.row_bytes();
-    std::memcpy(
-        into, host_.data() + static_cast<std::size_t>(frame_of_[page]) * geometry_.page_bytes() + within, size);
-    traffic.host_bytes += static_cast<std::int64_t>(size);
-    return;
-  }
-  const std::uint64_t offset = file_offset_ + static_cast<std::uint64_t>(first) * geometry_.row_bytes();
-  pending_.push_back({.offset = offset, .into = {into, size}});
-  traffic.disk_bytes += static_cast<std::int64_t>(size);
-}
-
-void SlowTiers::finish() {
-  if (pending_.empty()) return;
-  const std::vector<FileRead> reads = std::exchange(pending_, {});
   reader_->read(reads);
+}
+
+const std::byte* SlowTiers::in_host(NodeId row) const {
+  if (frame_of_.empty()) return table_.row(row);
+  const PageId page = geometry_.page_of(row);
+  if (frame_of_[page] < 0) return nullptr;
+  const auto within = static_cast<std::size_t>(row - geometry_.first_row(page));
+  return host_.data() + static_cast<std::size_t>(frame_of_[page]) * geometry_.page_bytes() +
+         within * geometry_.row_bytes();
+}
+
+std::uint64_t SlowTiers::offset_of(NodeId row) const {
+  return file_offset_ + static_cast<std::uint64_t>(row) * geometry_.row_bytes();
 }
 
 TieredFeatures::TieredFeatures(const Dataset& dataset, const Loader& loader, const StagingOptions& options)
@@ -69,7 +81,8 @@ TieredFeatures::TieredFeatures(const Dataset& dataset, const Loader& loader, con
       communities_(loader.communities()),
       backend_(make_cpu_backend()),
       slot_of_(static_cast<std::size_t>(dataset.num_nodes()), -1),
-      frame_of_(static_cast<std::size_t>(geometry_.num_pages()), -1) {
+      place_of_(static_cast<std::size_t>(geometry_.num_pages()), -1) {
+  require_tiers(static_cast<std::int64_t>(dataset.features.num_bytes()), options);
   StagingOptions own = options;
   own.training_steps = 0;
   const AccessTrace sample = record_trace(loader, 0, 1);
@@ -83,6 +96,7 @@ TieredFeatures::TieredFeatures(const Dataset& dataset, const Loader& loader, con
   fast_.resize(num_slots_ * geometry_.row_bytes());
   free_.resize(num_slots_);
   std::iota(free_.rbegin(), free_.rend(), 0);
+  queue_ = std::make_unique<RowCopyQueue>(slow_->take_reader(), geometry_.row_bytes());
   fill();
   if (policy_.learned == nullptr) return;
   PagePredictor& predictor = policy_.learned->predictor();
@@ -93,22 +107,12 @@ TieredFeatures::TieredFeatures(const Dataset& dataset, const Loader& loader, con
 
 void TieredFeatures::fill() {
   StageTraffic ignored;
-  for (NodeId row = 0; row < geometry_.num_rows() && !free_.empty();) {
-    if (!policy_.replay->holds(row)) {
-      ++row;
-      continue;
-    }
-    // Slots are taken in order at first, so neighbours in the table come in one read, page by page.
-    const NodeId end = geometry_.first_row(geometry_.page_of(row)) + geometry_.rows_in(geometry_.page_of(row));
-    const NodeId first = row;
-    std::byte* const into = slot(free_.back());
-    for (; row < end && !free_.empty() && policy_.replay->holds(row); ++row) {
-      slot_of_[row] = free_.back();
-      free_.pop_back();
-    }
-    slow_->read(first, row - first, into, ignored);
+  RowCopies copies;
+  for (PageId page = 0; page < geometry_.num_pages() && !free_.empty(); ++page) {
+    add_page(page, {}, copies, ignored);
   }
-  slow_->finish();
+  queue_->start(std::move(copies));
+  queue_->finish();
 }
 
 void TieredFeatures::reveal(const MiniBatch& batch) {
@@ -116,11 +120,11 @@ void TieredFeatures::reveal(const MiniBatch& batch) {
   policy_.replay->reveal(batch.input_nodes, communities.empty() ? 0 : communities.front());
 }
 
-void TieredFeatures::keep(NodeId row, const std::byte* bytes) {
-  if (slot_of_[row] >= 0 || free_.empty() || !policy_.replay->holds(row)) return;
+std::byte* TieredFeatures::take_slot(NodeId row) {
+  if (slot_of_[row] >= 0 || free_.empty() || !policy_.replay->holds(row)) return nullptr;
   slot_of_[row] = free_.back();
   free_.pop_back();
-  std::memcpy(slot(slot_of_[row]), bytes, geometry_.row_bytes());
+  return slot(slot_of_[row]);
 }
 
 void TieredFeatures::drop(NodeId row) {
@@ -140,79 +144,122 @@ void TieredFeatures::drop_unwanted() {
   }
 }
 
-void TieredFeatures::read_ahead(StageTraffic& traffic) {
-  const std::vector<PageId>& ahead = policy_.replay->changes().ahead;
-  if (ahead.empty()) return;
-  pages_.resize(std::max(pages_.size(), ahead.size() * geometry_.page_bytes()));
-  for (std::size_t i = 0; i < ahead.size(); ++i) {
-    slow_->read(geometry_.first_row(ahead[i]), geometry_.rows_in(ahead[i]),
-                pages_.data() + i * geometry_.page_bytes(), traffic);
+void TieredFeatures::add_read(NodeId first, NodeId last, RowCopies& copies, StageTraffic& traffic) const {
+  const std::uint64_t offset = slow_->offset_of(first), size = slow_->offset_of(last + 1) - offset;
+  copies.reads.push_back({.offset = offset, .size = size, .end_of_rows = copies.from_file.size()});
+  traffic.disk_bytes += static_cast<std::int64_t>(bytes_in_sectors(offset, size));
+}
+
+void TieredFeatures::add_page(PageId page, std::span<const Wanted> wanted, RowCopies& copies,
+                              StageTraffic& traffic) {
+  const NodeId first = geometry_.first_row(page), last = first + geometry_.rows_in(page) - 1;
+  const std::byte* const in_host = slow_->in_host(first);
+  std::int64_t num_rows = 0;
+  const auto add = [&](NodeId row, std::byte* to) {
+    if (to == nullptr) return false;
+    const std::size_t from = static_cast<std::size_t>(row - first) * geometry_.row_bytes();
+    if (in_host != nullptr) {
+      copies.from_memory.push_back({in_host + from, to});
+    } else {
+      copies.from_file.push_back({from, to});
+    }
+    return true;
+  };
+  for (const Wanted& each : wanted) {
+    add(each.row, each.to);
+    add(each.row, take_slot(each.row));
+    ++num_rows;
   }
-  slow_->finish();
-  for (std::size_t i = 0; i < ahead.size(); ++i) keep_page(ahead[i], i);
+  for (NodeId row = first; row <= last; ++row) num_rows += add(row, take_slot(row)) ? 1 : 0;
+  if (num_rows == 0) return;
+  if (in_host == nullptr) return add_read(first, last, copies, traffic);
+  traffic.host_bytes += num_rows * static_cast<std::int64_t>(geometry_.row_bytes());
 }
 
-std::byte* TieredFeatures::row_in_pages(NodeId row, std::size_t frame) {
-  const NodeId within = row - geometry_.first_row(geometry_.page_of(row));
-  return pages_.data() + frame * geometry_.page_bytes() +
-         static_cast<std::size_t>(within) * geometry_.row_bytes();
-}
-
-void TieredFeatures::read_missing(const Missing& missing, std::span<const PageId> dense, std::byte* out,
-                                  StageTraffic& traffic) {
+void TieredFeatures::add_alone(std::vector<Wanted>& wanted, RowCopies& copies, StageTraffic& traffic) {
+  std::ranges::sort(wanted, {}, &Wanted::row);  // those that share a sector come with one read
   const std::size_t row_bytes = geometry_.row_bytes();
-  // Dense pages come whole, isolated rows straight to their place.
-  pages_.resize(std::max(pages_.size(), dense.size() * geometry_.page_bytes()));
-  for (std::size_t i = 0; i < dense.size(); ++i) {
-    frame_of_[dense[i]] = static_cast<std::int32_t>(i);
-    slow_->read(geometry_.first_row(dense[i]), geometry_.rows_in(dense[i]),
-                pages_.data() + i * geometry_.page_bytes(), traffic);
+  for (std::size_t i = 0; i < wanted.size();) {
+    const NodeId first = wanted[i].row;
+    NodeId last = first;
+    const std::byte* const in_host = slow_->in_host(first);
+    const std::uint64_t offset = slow_->offset_of(first);
+    for (; i < wanted.size(); ++i) {
+      const NodeId row = wanted[i].row;
+      const std::uint64_t begin = slow_->offset_of(row);
+      const bool is_next =
+          row == first || (in_host == nullptr && slow_->in_host(row) == nullptr &&
+                           begin < offset - offset % kSectorBytes +
+                                       bytes_in_sectors(offset, slow_->offset_of(last + 1) - offset) &&
+                           begin + row_bytes - offset <= kReadBytes);
+      if (!is_next) break;
+      last = row;
+      std::byte* const kept = take_slot(row);
+      for (std::byte* const to : {wanted[i].to, kept}) {
+        if (to == nullptr) continue;
+        if (in_host != nullptr) {
+          copies.from_memory.push_back({in_host, to});
+        } else {
+          copies.from_file.push_back({static_cast<std::size_t>(begin - offset), to});
+        }
+      }
+    }
+    if (in_host == nullptr) {
+      add_read(first, last, copies, traffic);
+    } else {
+      traffic.host_bytes += static_cast<std::int64_t>(row_bytes);
+    }
   }
-  for (std::size_t i = 0; i < missing.rows.size(); ++i) {
-    if (frame_of_[geometry_.page_of(missing.rows[i])] >= 0) continue;
-    slow_->read(missing.rows[i], 1, out + missing.places[i] * row_bytes, traffic);
-  }
-  slow_->finish();
-  for (std::size_t i = 0; i < missing.rows.size(); ++i) {
-    const std::int32_t frame = frame_of_[geometry_.page_of(missing.rows[i])];
-    if (frame < 0) continue;
-    std::memcpy(out + missing.places[i] * row_bytes,
-                row_in_pages(missing.rows[i], static_cast<std::size_t>(frame)), row_bytes);
-  }
-  for (const PageId page : dense) frame_of_[page] = -1;
 }
 
-void TieredFeatures::keep_page(PageId page, std::size_t frame) {
-  const NodeId first = geometry_.first_row(page);
-  for (NodeId row = first; row < first + geometry_.rows_in(page); ++row) keep(row, row_in_pages(row, frame));
-}
-
-StageTraffic TieredFeatures::stage(std::span<const NodeId> rows, std::byte* out) {
+void TieredFeatures::begin(std::span<const NodeId> rows, std::byte* out) {
   StageTraffic traffic;
+  RowCopies copies;
   const std::size_t row_bytes = geometry_.row_bytes();
-  Missing missing;
+  std::vector<NodeId> missing;
+  std::vector<std::byte*> places;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::int32_t held = slot_of_[rows[i]];
     if (held >= 0) {
-      std::memcpy(out + i * row_bytes, slot(held), row_bytes);
+      copies.from_memory.push_back({slot(held), out + i * row_bytes});
     } else {
-      missing.rows.push_back(rows[i]);
-      missing.places.push_back(i);
+      missing.push_back(rows[i]);
+      places.push_back(out + i * row_bytes);
     }
   }
   traffic.rows = static_cast<std::int64_t>(rows.size());
-  traffic.hits = static_cast<std::int64_t>(rows.size() - missing.rows.size());
-  const BatchTouches touches = splitter_->split(missing.rows, 0, {});
-  read_missing(missing, touches.dense, out, traffic);
+  traffic.hits = static_cast<std::int64_t>(rows.size() - missing.size());
+  const std::vector<PageId> dense = splitter_->split(missing, 0, {}).dense;
+  std::vector<std::vector<Wanted>> of_page(dense.size());
+  std::vector<Wanted> alone;
+  for (std::size_t i = 0; i < dense.size(); ++i) place_of_[dense[i]] = static_cast<std::int32_t>(i);
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    const std::int32_t place = place_of_[geometry_.page_of(missing[i])];
+    (place < 0 ? alone : of_page[place]).push_back({missing[i], places[i]});
+  }
+  for (const PageId page : dense) place_of_[page] = -1;
 
+  // Slots change owners now. The bytes follow in the order of the calls: what is copied out of a slot above is
+  // copied before what comes into it below.
   policy_.replay->step();
   drop_unwanted();
-  for (std::size_t i = 0; i < touches.dense.size(); ++i) keep_page(touches.dense[i], i);
-  for (std::size_t i = 0; i < missing.rows.size(); ++i) {
-    keep(missing.rows[i], out + missing.places[i] * row_bytes);
-  }
-  read_ahead(traffic);
+  for (std::size_t i = 0; i < dense.size(); ++i) add_page(dense[i], of_page[i], copies, traffic);
+  add_alone(alone, copies, traffic);
+  for (const PageId page : policy_.replay->changes().ahead) add_page(page, {}, copies, traffic);
+  queue_->start(std::move(copies));
+  begun_.push_back(traffic);
+}
+
+StageTraffic TieredFeatures::finish() {
+  queue_->finish();
+  const StageTraffic traffic = begun_.front();
+  begun_.pop_front();
   return traffic;
+}
+
+StageTraffic TieredFeatures::stage(std::span<const NodeId> rows, std::byte* out) {
+  begin(rows, out);
+  return finish();
 }
 
 }  // namespace kith

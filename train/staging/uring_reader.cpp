@@ -2,10 +2,7 @@
 #include <liburing.h>
 
 #include <cerrno>
-#include <cstring>
-#include <exception>
 #include <system_error>
-#include <vector>
 
 #include "graph/errors.h"
 #include "train/staging/direct_file.h"
@@ -35,69 +32,67 @@ class Ring {
 class UringReader final : public FileReader {
  public:
   UringReader(const std::string& path, const FileReaderOptions& options)
-      : file_(path, options.is_direct), ring_(static_cast<unsigned>(options.queue_depth)) {
-    if (!ring_.is_open()) return;
-    for (std::int32_t i = 0; i < options.queue_depth; ++i) {
-      buffers_.push_back(make_aligned(DirectFile::kBufferBytes));
-      free_.push_back(static_cast<std::size_t>(i));
+      : file_(path, options.is_direct),
+        ring_(static_cast<unsigned>(options.queue_depth)),
+        buffers_(ring_.is_open() ? options.queue_depth : 0, options.max_read_bytes) {}
+
+  ~UringReader() override {
+    // The kernel still writes to the buffers of reads under way.
+    while (num_under_way_ > 0 && wait_for_one()) {
     }
-    piece_of_.resize(buffers_.size());
   }
 
   bool is_open() const { return ring_.is_open(); }
   std::string_view name() const override { return "io_uring"; }
+  std::size_t max_read_bytes() const override { return buffers_.max_read_bytes(); }
+  bool can_start() const override { return buffers_.has_free(); }
+  std::size_t num_under_way() const override { return num_under_way_; }
 
-  void read(std::span<const FileRead> reads) override {
-    const std::vector<SectorRead> pieces = DirectFile::cut(reads);
-    std::size_t end = pieces.size(), next = 0, num_done = 0;
-    std::exception_ptr error;
-    while (num_done < end) {
-      while (next < end && !free_.empty()) submit(pieces, next++);
-      const int result = io_uring_submit_and_wait(ring_.get(), 1);
-      if (result < 0 && result != -EINTR && result != -EAGAIN) {
-        throw IoError(concat(file_.path(), ": io_uring: ", std::generic_category().message(-result)));
-      }
-      io_uring_cqe* completion = nullptr;
-      while (io_uring_peek_cqe(ring_.get(), &completion) == 0) {
-        try {
-          finish(pieces, *completion);
-        } catch (...) {
-          // The others are in the kernel's hands, and so are their buffers: wait for them, but start no more.
-          error = std::current_exception();
-          end = next;
-        }
-        io_uring_cqe_seen(ring_.get(), completion);
-        ++num_done;
-      }
-    }
-    if (error) std::rethrow_exception(error);
+  void start(std::uint64_t offset, std::size_t size, std::uint64_t tag) override {
+    const std::size_t buffer = buffers_.take(offset, size, tag);
+    const SectorRead& read = buffers_[buffer];
+    io_uring_sqe* const entry = io_uring_get_sqe(ring_.get());  // there is one for every buffer
+    io_uring_prep_read(entry, file_.descriptor(), read.into, static_cast<unsigned>(read.size), read.offset);
+    io_uring_sqe_set_data64(entry, buffer);
+    ++num_under_way_;
+    // The kernel is told of many at once: at the latest when somebody waits.
+    if (io_uring_sq_ready(ring_.get()) >= kSubmitTogether) io_uring_submit(ring_.get());
   }
+
+  FinishedRead wait() override {
+    if (!wait_for_one()) {
+      num_under_way_ = 0;  // nobody can wait for them any more
+      throw IoError(concat(file_.path(), ": io_uring: ", std::generic_category().message(-error_)));
+    }
+    return buffers_.finish(last_buffer_, last_result_, file_);
+  }
+
+  void give_back(const FinishedRead& read) override { buffers_.give_back(read.buffer); }
 
  private:
-  void submit(const std::vector<SectorRead>& pieces, std::size_t index) {
-    const std::size_t slot = free_.back();
-    free_.pop_back();
-    piece_of_[slot] = index;
-    const SectorRead& piece = pieces[index];
-    io_uring_sqe* const entry = io_uring_get_sqe(ring_.get());  // there is one for every buffer
-    io_uring_prep_read(entry, file_.descriptor(), buffers_[slot].get(), static_cast<unsigned>(piece.size),
-                       piece.offset);
-    io_uring_sqe_set_data64(entry, slot);
-  }
+  static constexpr unsigned kSubmitTogether = 16;
 
-  void finish(const std::vector<SectorRead>& pieces, const io_uring_cqe& completion) {
-    const auto slot = static_cast<std::size_t>(io_uring_cqe_get_data64(&completion));
-    free_.push_back(slot);
-    const SectorRead& piece = pieces[piece_of_[slot]];
-    file_.check(piece, completion.res);
-    std::memcpy(piece.into.data(), buffers_[slot].get() + piece.lead, piece.into.size());
+  /// Takes one completion off the queue, into last_buffer_ and last_result_. False after an error of the ring.
+  bool wait_for_one() {
+    io_uring_cqe* completion = nullptr;
+    do {
+      error_ = io_uring_submit_and_wait(ring_.get(), 1);
+      if (error_ < 0 && error_ != -EINTR && error_ != -EAGAIN && error_ != -EBUSY) return false;
+    } while (io_uring_peek_cqe(ring_.get(), &completion) != 0);
+    last_buffer_ = static_cast<std::size_t>(io_uring_cqe_get_data64(completion));
+    last_result_ = completion->res;
+    io_uring_cqe_seen(ring_.get(), completion);
+    --num_under_way_;
+    return true;
   }
 
   DirectFile file_;
-  std::vector<AlignedBuffer> buffers_;  ///< outlive the ring, which writes to them
   Ring ring_;
-  std::vector<std::size_t> free_;      ///< buffers
-  std::vector<std::size_t> piece_of_;  ///< [buffers]
+  ReadBuffers buffers_;
+  std::size_t num_under_way_ = 0;
+  std::size_t last_buffer_ = 0;
+  std::int64_t last_result_ = 0;
+  int error_ = 0;
 };
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <deque>
 #include <optional>
+#include <utility>
 
 #include "graph/dataset_file.h"
 #include "graph/errors.h"
@@ -130,6 +132,64 @@ TEST_F(Tiers, TrainToTheSameBitsAsInMemory) {
     EXPECT_EQ(train(policy, 2), in_memory) << name_of(policy);
   }
   EXPECT_EQ(train(StagePolicy::automatic, 0), in_memory);
+}
+
+TEST_F(Tiers, GiveTheSameWhenTheNextBatchIsBegunBeforeThePresentOneIsThere) {
+  const Loader loader(mapped_, mapped_.splits.train, loader_);
+  const Plan plan = loader.plan(0);
+  const std::size_t row_bytes = mapped_.features.view().row_bytes();
+  for (const StagePolicy policy : {StagePolicy::presample, StagePolicy::lru, StagePolicy::sieve}) {
+    SCOPED_TRACE(name_of(policy));
+    TieredFeatures one(mapped_, loader, staging(policy, table_bytes_ / 3)),
+        several(mapped_, loader, staging(policy, table_bytes_ / 3));
+    std::deque<std::vector<std::byte>> under_way;
+    std::deque<std::vector<NodeId>> wanted;
+    StageTraffic sum_of_one, sum_of_several;
+    const auto check_oldest = [&] {
+      sum_of_several += several.finish();
+      for (std::size_t i = 0; i < wanted.front().size(); ++i) {
+        EXPECT_EQ(std::memcmp(under_way.front().data() + i * row_bytes,
+                              mapped_.features.view().row(wanted.front()[i]), row_bytes),
+                  0);
+      }
+      under_way.pop_front();
+      wanted.pop_front();
+    };
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+      const MiniBatch batch = loader.sample(plan, 0, i).batch;
+      std::vector<std::byte> rows(batch.input_nodes.size() * row_bytes);
+      one.reveal(batch);
+      sum_of_one += one.stage(batch.input_nodes, rows.data());
+      several.reveal(batch);
+      under_way.emplace_back(rows.size());
+      wanted.push_back(batch.input_nodes);
+      several.begin(wanted.back(), under_way.back().data());
+      if (under_way.size() > 3) check_oldest();
+    }
+    while (!wanted.empty()) check_oldest();
+    EXPECT_EQ(sum_of_several.hits, sum_of_one.hits);
+    EXPECT_EQ(sum_of_several.disk_bytes, sum_of_one.disk_bytes);
+    EXPECT_EQ(sum_of_several.host_bytes, sum_of_one.host_bytes);
+  }
+}
+
+TEST_F(Tiers, TrainOnFeaturesThatAreLeftInTheirFile) {
+  const auto backend = make_cpu_backend();
+  const auto train = [&](const Dataset& dataset, StagePolicy policy) {
+    RunOptions options;
+    options.loader = loader_;
+    options.model.num_layers = 2;
+    options.model.hidden_channels = 16;
+    options.epochs = 2;
+    options.trainer.staging = staging(policy);
+    const RunReport report = run_training(dataset, *backend, options);
+    return std::pair(report.epochs.back().train_loss, report.test_accuracy);
+  };
+  const Dataset left = read_dataset(path_, {.leave_features = true});
+  EXPECT_EQ(train(left, StagePolicy::lru), train(mapped_, StagePolicy::none));
+  EXPECT_THROW(train(left, StagePolicy::none), InvalidArgument);
+  const Loader loader(left, left.splits.train, loader_);
+  EXPECT_THROW(TieredFeatures(left, loader, staging(StagePolicy::lru, -1)), InvalidArgument);
 }
 
 TEST_F(Tiers, NeedAFileForADiskTier) {
