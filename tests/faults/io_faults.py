@@ -29,7 +29,8 @@ KINDS = {
 
 OLD_OUTPUT = b"what stood there before\n"
 # What the next run to the same output clears away.
-AFTER_A_SIGNAL = (".", "out.kith.h5.prepare")
+WORK_FOLDER = "out.kith.h5.prepare"
+AFTER_A_SIGNAL = (".", WORK_FOLDER)
 # A partition that cannot be kept or found again is no reason to fail.
 CACHED = "prepare edgelist"
 
@@ -143,6 +144,8 @@ class Runner:
             for path in self.folder.iterdir()
             if path.name not in known and not ("cut" in where and path.name.startswith(AFTER_A_SIGNAL))
         ]
+        if strange == [WORK_FOLDER]:
+            strange = self.problem_of_stages(command)
         if strange:
             self.problems.append(f"{where}: left {strange}")
         report = self.folder / "out.json"
@@ -159,6 +162,16 @@ class Runner:
         )
         if verified.returncode != 0:
             self.problems.append(f"{where}: the output is damaged (exit code {code})")
+
+    def problem_of_stages(self, command: list[str]) -> list[str]:
+        """Finished stages may stay, and nothing else; the same command then takes them over."""
+        left = sorted(path.name for path in (self.folder / WORK_FOLDER).iterdir())
+        finished = {name.removesuffix(".json") for name in left if name.endswith(".json")}
+        if not finished or any(name.split(".")[0] not in finished for name in left):
+            return left or [WORK_FOLDER]
+        result = self.run(command)
+        went_on = result.returncode == 0 and "resumed: stage clean" in result.stderr
+        return [] if went_on and not (self.folder / WORK_FOLDER).exists() else [result.stderr]
 
     def prepare_inputs(self) -> None:
         self.folder.joinpath("cache").mkdir()
