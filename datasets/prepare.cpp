@@ -80,6 +80,7 @@ class Preparation {
     report_.output = options.output;
     report_.memory_bytes = options.memory_bytes;
     if (options.keep_stages == KeepStages::never) folder_.remove();
+    has_stages_ = folder_.kept_bytes() > 0;
   }
 
   PrepareReport run() {
@@ -139,10 +140,10 @@ class Preparation {
   }
 
   /// Keeps a finished stage, if stages are kept; returns its record.
-  template <typename Finished>
-  StageRecord keep(const Json& identity, const Finished& stage) {
+  template <typename Identity, typename Finished>
+  StageRecord keep(const Identity& identity, const Finished& stage) {
     if (!keeps_stages()) return {};
-    const StageRecord record = save_stage(folder_, identity, stage);
+    const StageRecord record = save_stage(folder_, identity(), stage);
     for (const auto& [name, seal] : record.files) {
       report_.temporary_bytes += static_cast<std::int64_t>(seal.num_bytes);
     }
@@ -155,8 +156,9 @@ class Preparation {
   }
 
   CleanStage import_and_clean() {
-    const Json identity = clean_identity();
-    if (std::optional<CleanStage> kept = load_clean(folder_, identity, clean_record_)) {
+    std::optional<CleanStage> kept;
+    if (has_stages_) kept = load_clean(folder_, clean_identity(), clean_record_);
+    if (kept) {
       note_resumed("clean");
       is_large_ = true;
       plan({.num_nodes = num_nodes(kept->graph),
@@ -191,7 +193,7 @@ class Preparation {
       stage.graph = std::move(built);
     }
     source_->release_edges();
-    clean_record_ = keep(identity, stage);
+    clean_record_ = keep([&] { return clean_identity(); }, stage);
     return stage;
   }
 
@@ -214,9 +216,9 @@ class Preparation {
   }
 
   CommunityStage find_communities(CleanStage& clean) {
-    const Json identity = communities_identity();
-    if (!clean_record_.files.empty()) {
-      if (std::optional<CommunityStage> kept = load_communities(folder_, identity, communities_record_)) {
+    if (has_stages_ && !clean_record_.files.empty()) {
+      if (std::optional<CommunityStage> kept =
+              load_communities(folder_, communities_identity(), communities_record_)) {
         note_resumed("communities");
         return std::move(*kept);
       }
@@ -229,7 +231,7 @@ class Preparation {
     describe_method(stage);
     stage.hierarchy = scratch_ ? hierarchy_in_files(std::get<FileGraph>(clean.graph), clean.counts)
                                : hierarchy_in_memory(in_memory(clean.graph).graph.view());
-    communities_record_ = keep(identity, stage);
+    communities_record_ = keep([&] { return communities_identity(); }, stage);
     return stage;
   }
 
@@ -301,13 +303,9 @@ class Preparation {
   }
 
   RenumberStage renumber_graph(StageGraph graph, const Hierarchy& hierarchy) {
-    const Json identity{{"version", kVersion},
-                        {"stage format", kStageFormat},
-                        {"cleaned graph", content_of(clean_record_)},
-                        {"communities", content_of(communities_record_)}};
-    if (!communities_record_.files.empty()) {
+    if (has_stages_ && !communities_record_.files.empty()) {
       StageRecord record;
-      if (std::optional<RenumberStage> kept = load_renumbered(folder_, identity, record)) {
+      if (std::optional<RenumberStage> kept = load_renumbered(folder_, renumber_identity(), record)) {
         note_resumed("renumber");
         if (!scratch_) in_memory(kept->graph);
         return std::move(*kept);
@@ -325,8 +323,15 @@ class Preparation {
       stage.graph = std::move(built);
     }
     measure(stage, hierarchy);
-    keep(identity, stage);
+    keep([&] { return renumber_identity(); }, stage);
     return stage;
+  }
+
+  Json renumber_identity() const {
+    return {{"version", kVersion},
+            {"stage format", kStageFormat},
+            {"cleaned graph", content_of(clean_record_)},
+            {"communities", content_of(communities_record_)}};
   }
 
   void measure(RenumberStage& stage, const Hierarchy& hierarchy) {
@@ -361,6 +366,7 @@ class Preparation {
   std::optional<Scratch> scratch_;  // if the edges lie in files
   std::int64_t node_bytes_ = 0;
   bool is_large_ = false;
+  bool has_stages_ = false;  // of an earlier run; without them and without keeping any, nothing is identified
   StageRecord clean_record_, communities_record_;  // without files if they are not kept
 };
 

@@ -1,5 +1,6 @@
 #include "datasets/work_folder.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -33,11 +35,15 @@ fs::path folder_of(const std::string& output) {
   return parent.empty() ? fs::path(".") : parent;
 }
 
+/// Not by a directory_iterator: that of libstdc++ 12 ends the program when it gets no memory. Without the
+/// folder, none.
 std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator next(folder, error), end; !error && next != end; next.increment(error)) {
-    entries.push_back(next->path());
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(folder.c_str()), ::closedir);
+  if (!stream) return entries;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") entries.push_back(folder / name);
   }
   return entries;
 }
@@ -106,37 +112,42 @@ Json identity_of_file(const fs::path& path) {
 
 }  // namespace
 
-WorkFolder::WorkFolder(const std::string& output, Say say) : path_(output + ".prepare"), say_(std::move(say)) {
-  lock(output);
+WorkFolder::WorkFolder(const std::string& output, Say say)
+    : path_(output + ".prepare"), say_(std::move(say)), lock_(path_, output) {
   remove_unfinished();
   const int count = remove_dead_temporaries(output);
   if (count > 0 && say_) say_(concat("removed ", count, " temporary file(s) of runs that were killed"));
 }
 
 WorkFolder::~WorkFolder() {
-  if (descriptor_ < 0) return;
-  remove_unfinished();
-  ::rmdir(path_.c_str());  // fails, as it should, while there are finished stages
-  ::close(descriptor_);
+  try {
+    remove_unfinished();
+  } catch (...) {  // without memory; the next run to this output will do it
+  }
 }
 
 /// A run that ends removes the folder, so what was locked must still be what the name says.
-void WorkFolder::lock(const std::string& output) {
+WorkFolder::Lock::Lock(const std::string& path, const std::string& output) : path_(path) {
   while (true) {
-    if (::mkdir(path_.c_str(), 0777) != 0 && errno != EEXIST) fail_to_write(output, errno);
-    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) fail_to_write(output, errno);
+    descriptor_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor_ < 0 && errno == ENOENT) continue;
-    if (descriptor_ < 0) fail_to_write(path_, errno);
+    if (descriptor_ < 0) fail_to_write(path, errno);
     // A file system without locks is used without one.
     const bool is_taken = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     struct stat mine {};
     struct stat named {};
-    const bool is_same = ::fstat(descriptor_, &mine) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+    const bool is_same = ::fstat(descriptor_, &mine) == 0 && ::stat(path.c_str(), &named) == 0 &&
                          mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
     if (!is_taken && is_same) return;
     ::close(std::exchange(descriptor_, -1));
     KITH_CHECK(!is_taken, InvalidArgument, output, ": another kith prepare is writing it");
   }
+}
+
+WorkFolder::Lock::~Lock() {
+  ::rmdir(path_.c_str());  // fails, as it should, while there are finished stages
+  ::close(descriptor_);
 }
 
 std::string WorkFolder::file(const std::string& stage, const std::string& name) const {

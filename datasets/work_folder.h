@@ -59,14 +59,26 @@ class WorkFolder {
   void remove();
 
  private:
-  void lock(const std::string& output);
   void remove_unfinished() const;
   void discard(const std::string& stage, const std::string& why);
   bool is_finished(std::string_view stage) const;
 
+  /// The folder, locked. At the end it goes if it is empty, even if the constructor of its owner fails.
+  class Lock {
+   public:
+    Lock(const std::string& path, const std::string& output);
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    const std::string& path_;
+    int descriptor_ = -1;
+  };
+
   std::string path_;
   Say say_;
-  int descriptor_ = -1;
+  Lock lock_;
 };
 
 /// Name, size and time of the last change of every file behind `path`: a file, a folder, or the files
