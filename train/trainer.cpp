@@ -16,6 +16,7 @@ namespace kith {
 namespace {
 
 constexpr std::size_t kNamedRoots = 8;
+constexpr std::size_t kMinPieceBytes = 8 << 20;
 
 const Dataset& check_trainable(const Dataset& dataset) {
   KITH_CHECK(dataset.features.dim() > 0, InvalidArgument, "train: the dataset has no features");
@@ -71,7 +72,9 @@ Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& opt
   if (dataset.features.is_in_memory()) return;
   KITH_CHECK(options.staging.policy != StagePolicy::none && model.backend().name() == "cpu", InvalidArgument,
              "train: features that are left in their file need --stage and device cpu");
-  pieces_.emplace(dataset.features);
+  // Half of the fast tier's size again: the larger the pieces, the fewer neighbours are read twice.
+  pieces_.emplace(dataset.features,
+                  std::max(kMinPieceBytes, static_cast<std::size_t>(options.staging.stage_bytes / 2)));
 }
 
 bool Trainer::samples_on_device(const Loader& loader) const {

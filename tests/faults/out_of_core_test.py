@@ -16,7 +16,7 @@ LIMIT = 330_000 * 1024
 NODES, FEATURES = 88_000, 4096
 TABLE = NODES * FEATURES * 4
 
-TRAIN = "--layers 2 --hidden 8 --fanout 3,3 --batch-size 32 --mix 0 --p-intra 1 --device cpu --threads 1".split()
+TRAIN = "--layers 2 --hidden 8 --fanout 3,3 --batch-size 32 --mix 0 --p-intra 1 --threads 1".split()
 STAGED = "--stage-bytes 16MiB --host-bytes 8MiB --prefetch-depth 1".split()
 SAME = ("train_loss", "valid_accuracy", "batches", "input_nodes_per_batch", "edges_per_batch")
 
@@ -39,12 +39,12 @@ class OutOfCore(FaultTest):
         self.ok("generate", "-o", "g.kith.h5", *size.split(), "--train-share", 0.1)
 
     def train(self, *arguments, **options):
-        text = self.ok("train", "g.kith.h5", *TRAIN, "--json", "-", *arguments, **options)
+        text = self.ok("train", "g.kith.h5", "--device", "cpu", *TRAIN, "--json", "-", *arguments, **options)
         return self.report(text), json.loads(text)["peak_rss_bytes"]
 
     def logits(self, checkpoint, **options):
-        run = ["predict", "g.kith.h5", "--checkpoint", checkpoint, "--logits", "--threads", 1]
-        self.ok(*run, "-o", "l.npy", **options)
+        run = ["predict", "g.kith.h5", "--checkpoint", checkpoint, "--logits"]
+        self.ok(*run, "-o", "l.npy", "--device", "cpu", "--threads", 1, **options)
         return (self.folder / "l.npy").read_bytes()
 
     def test_ends_as_in_memory(self):
@@ -63,7 +63,7 @@ class OutOfCore(FaultTest):
                 self.assertEqual(staged["test_accuracy"], whole["test_accuracy"])
                 self.assertEqual(self.logits(policy, **limited), logits)
 
-        code, _, error = self.run_kith("train", "g.kith.h5", *TRAIN, "--epochs", 1, **limited)
+        code, _, error = self.run_kith("train", "g.kith.h5", "--device", "cpu", *TRAIN, **limited)
         self.assertEqual(code, 3, error)
         self.assertRegex(error, "mapping the features needs about 1375 MiB .* available; --stage POLICY")
         self.assertEqual(error.count("\n"), 1)

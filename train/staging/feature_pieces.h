@@ -1,4 +1,5 @@
-// The feature table read from its file a piece at a time, for what reads all of it once: evaluation and prediction.
+// The feature table read from its file a piece at a time, for what reads all of it once: evaluation and
+// prediction.
 #pragma once
 
 #include <cstddef>

@@ -27,9 +27,9 @@ struct RowCopies {
     std::byte* to;
   };
   struct Read {
-    std::uint64_t offset = 0;       ///< in the file
-    std::size_t size = 0;           ///< bytes, no more than the reader's max_read_bytes
-    std::size_t end_of_rows = 0;    ///< in from_file; the rows of a read follow those of the one before
+    std::uint64_t offset = 0;     ///< in the file
+    std::size_t size = 0;         ///< bytes, no more than the reader's max_read_bytes
+    std::size_t end_of_rows = 0;  ///< in from_file; the rows of a read follow those of the one before
   };
   std::vector<FromMemory> from_memory;
   std::vector<Read> reads;
@@ -55,9 +55,9 @@ class RowCopyQueue {
  private:
   struct Job {
     RowCopies copies;
-    std::size_t next_read = 0;  ///< to be started
-    std::size_t num_read = 0;   ///< done and copied
-    bool is_begun = false;      ///< its rows in memory are copied
+    std::size_t next_read = 0;       ///< to be started
+    std::size_t num_read = 0;        ///< done and copied
+    bool is_begun = false;           ///< its rows in memory are copied
     std::deque<FinishedRead> early;  ///< done before its turn
   };
 
@@ -79,7 +79,7 @@ class RowCopyQueue {
   std::size_t num_done_ = 0;       ///< and not yet finished
   std::exception_ptr error_;
   bool is_stopping_ = false;
-  std::deque<Job> jobs_;           ///< the thread's own, the oldest first
+  std::deque<Job> jobs_;            ///< the thread's own, the oldest first
   std::uint64_t first_serial_ = 0;  ///< of jobs_.front()
   std::thread thread_;
 };
