@@ -66,6 +66,9 @@ class TieredStaging final : public Staging {
         tiers_(dataset, loader, options) {}
 
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
+    // Batches may be asked for until somebody hears of one that failed.
+    KITH_CHECK(!has_failed_, EnvironmentError, "staging: an earlier batch failed");
+    has_failed_ = true;  // until this one is done
     if (index != next_index_ || epoch != epoch_) go_to(epoch, index);
     ++next_index_;
     const std::size_t end = std::min(plan.size(), index + 1 + num_ahead_);
@@ -76,6 +79,7 @@ class TieredStaging final : public Staging {
     out.traffic = tiers_.finish();
     out.batch = to_device(backend_, out.adjacency, features_of(out), out.staged_ids, out.labels);
     out.stage_seconds += watch.seconds();
+    has_failed_ = false;
     return out;
   }
 
@@ -104,10 +108,15 @@ class TieredStaging final : public Staging {
     SampledBatch sampled = std::move(ahead_.front());
     ahead_.pop_front();
     const Stopwatch watch;
-    StagedBatch staged = take(dataset_, kind_, sampled);
-    begin_rows(staged);
-    staged.stage_seconds = watch.seconds();
-    begun_.push_back(std::move(staged));
+    begun_.emplace_back();  // first: once its rows are under way, it must not go
+    try {
+      begun_.back() = take(dataset_, kind_, sampled);
+      begin_rows(begun_.back());
+    } catch (...) {
+      begun_.pop_back();
+      throw;
+    }
+    begun_.back().stage_seconds = watch.seconds();
   }
 
   void begin_rows(StagedBatch& out) {
@@ -135,9 +144,10 @@ class TieredStaging final : public Staging {
   std::deque<SampledBatch> ahead_;  ///< revealed and not begun
   std::deque<StagedBatch> begun_;   ///< their rows are on the way
   TieredFeatures tiers_;            ///< stops before what it writes to goes
-  std::int32_t epoch_ = -1;         ///< the present one
-  std::size_t next_index_ = 0;      ///< of its batches, to be asked for
-  std::size_t num_sampled_ = 0;     ///< index of the next one to reveal
+  bool has_failed_ = false;
+  std::int32_t epoch_ = -1;      ///< the present one
+  std::size_t next_index_ = 0;   ///< of its batches, to be asked for
+  std::size_t num_sampled_ = 0;  ///< index of the next one to reveal
 };
 
 /// Keeps its sampler as long as loaders sample alike: its tables are as large as the graph.

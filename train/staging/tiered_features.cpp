@@ -246,8 +246,8 @@ void TieredFeatures::begin(std::span<const NodeId> rows, std::byte* out) {
   for (std::size_t i = 0; i < dense.size(); ++i) add_page(dense[i], of_page[i], copies, traffic);
   add_alone(alone, copies, traffic);
   for (const PageId page : policy_.replay->changes().ahead) add_page(page, {}, copies, traffic);
-  queue_->start(std::move(copies));
   begun_.push_back(traffic);
+  queue_->start(std::move(copies));  // last: from here on something writes to `out`
 }
 
 StageTraffic TieredFeatures::finish() {

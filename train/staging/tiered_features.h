@@ -63,7 +63,8 @@ class TieredFeatures {
   void reveal(const MiniBatch& batch);
 
   /// Starts to bring the rows of the oldest batch revealed, one after another: out: [rows.size() x row_bytes],
-  /// which must stay until finish(), or until this object is gone.
+  /// which must stay until finish(), or until this object is gone. If it or reveal() throws, this is of no more
+  /// use.
   void begin(std::span<const NodeId> rows, std::byte* out);
   /// Waits for the oldest batch begun. Throws IoError.
   StageTraffic finish();
