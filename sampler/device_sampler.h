@@ -49,13 +49,15 @@ class DeviceSampler {
   }
 };
 
-/// Brings the graph to the backend's device, or keeps what does not fit in host memory that the device reads
-/// over the bus. The device's memory holds 8 bytes a node of offsets, 8 of community bounds, 4 of marks, and 4
-/// bytes an edge; the host 8 bytes a node. graph, communities: read once, now. The backend must outlive the
-/// sampler. Throws as NeighborSampler does, InvalidArgument for a backend other than CUDA, DeviceError in a
-/// build without it.
+/// Draws from `on_device`, the same graph in the memory of the backend's device, which must outlive the sampler
+/// and be there for operations that are called from now on. Without it (empty) the graph is copied to the
+/// device: 8 bytes a node of offsets and 4 bytes an edge, or kept, where that does not fit, in host memory that
+/// the device reads over the bus. The device's memory also holds 8 bytes a node of community bounds and 4 of
+/// marks; the host 8 bytes a node. graph, communities: on the host, read once, now. The backend must outlive
+/// the sampler. Throws as NeighborSampler does, InvalidArgument for a backend other than CUDA or another graph
+/// on the device, DeviceError in a build without it.
 std::unique_ptr<DeviceSampler> make_device_sampler(Backend& backend, CsrView graph,
                                                    const Communities& communities,
-                                                   const SamplerOptions& options);
+                                                   const SamplerOptions& options, CsrView on_device = {});
 
 }  // namespace kith

@@ -4,8 +4,8 @@
 
 namespace kith {
 
-std::unique_ptr<DeviceSampler> make_device_sampler(Backend&, CsrView, const Communities&,
-                                                   const SamplerOptions&) {
+std::unique_ptr<DeviceSampler> make_device_sampler(Backend&, CsrView, const Communities&, const SamplerOptions&,
+                                                   CsrView) {
   throw DeviceError("make_device_sampler: this version was built without CUDA");
 }
 

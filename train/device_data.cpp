@@ -16,17 +16,34 @@ DeviceData::DeviceData(Backend& backend, const Dataset& dataset, ModelKind kind)
   features_.data = feature_arrays_.get<std::byte>(0).data();
 }
 
+CsrView DeviceData::structure() {
+  if (structure_) return *structure_;
+  const CsrView host = dataset_.graph.view();
+  offsets_ = backend_.table_to_device(std::as_bytes(host.offsets));
+  neighbors_ = backend_.table_to_device(std::as_bytes(host.neighbors));
+  backend_.wait_for(offsets_);
+  backend_.wait_for(neighbors_);
+  structure_ = {.offsets = offsets_.get<EdgeOffset>(0),
+                .neighbors = neighbors_.get<NodeId>(0),
+                .memo = neighbors_.memo()};
+  return *structure_;
+}
+
 const DeviceGraph& DeviceData::graph() {
   if (graph_) return *graph_;
-  CsrView host = dataset_.graph.view();
-  if (kind_ != ModelKind::sage) {
-    weighted_ = make_whole_graph(kind_, host);
-    host = weighted_.graph.view();
+  if (kind_ == ModelKind::sage) {
+    graph_ = {.graph = structure(), .weights = {}, .features = features_};
+    return *graph_;
   }
-  graph_arrays_ = backend_.to_device(host.offsets, host.neighbors, std::span<const float>(weighted_.weights));
-  backend_.wait_for(graph_arrays_);
-  graph_ = {.graph = {.offsets = graph_arrays_.get<EdgeOffset>(0), .neighbors = graph_arrays_.get<NodeId>(1)},
-            .weights = graph_arrays_.get<float>(2),
+  weighted_ = make_whole_graph(kind_, dataset_.graph.view());
+  const CsrView host = weighted_.graph.view();
+  weighted_arrays_ =
+      backend_.to_device(host.offsets, host.neighbors, std::span<const float>(weighted_.weights));
+  backend_.wait_for(weighted_arrays_);
+  graph_ = {.graph = {.offsets = weighted_arrays_.get<EdgeOffset>(0),
+                      .neighbors = weighted_arrays_.get<NodeId>(1),
+                      .memo = weighted_arrays_.memo()},
+            .weights = weighted_arrays_.get<float>(2),
             .features = features_};
   return *graph_;
 }

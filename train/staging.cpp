@@ -153,8 +153,8 @@ class TieredStaging final : public Staging {
 /// Keeps its sampler as long as loaders sample alike: its tables are as large as the graph.
 class DeviceSampledStaging final : public Staging {
  public:
-  DeviceSampledStaging(Backend& backend, const Dataset& dataset, FeatureView features)
-      : backend_(backend), dataset_(dataset), features_(features) {}
+  DeviceSampledStaging(Backend& backend, const Dataset& dataset, DeviceData& data)
+      : backend_(backend), dataset_(dataset), features_(data.features()), graph_(data.structure()) {}
 
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
     if (!sampler_ || options_ != loader.options().sampler || bias_level_ != loader.options().bias_level) {
@@ -180,13 +180,14 @@ class DeviceSampledStaging final : public Staging {
     sampler_.reset();  // before the next one takes its memory
     options_ = loader.options().sampler;
     bias_level_ = loader.options().bias_level;
-    sampler_ =
-        make_device_sampler(backend_, dataset_.graph.view(), dataset_.communities(bias_level_), options_);
+    sampler_ = make_device_sampler(backend_, dataset_.graph.view(), dataset_.communities(bias_level_), options_,
+                                   graph_);
   }
 
   Backend& backend_;
   const Dataset& dataset_;
   FeatureView features_;
+  CsrView graph_;  ///< on the device: evaluation reads it too
   SamplerOptions options_;
   std::int32_t bias_level_ = 0;
   std::unique_ptr<DeviceSampler> sampler_;
@@ -199,12 +200,12 @@ std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& 
   return std::make_unique<ResidentStaging>(backend, dataset, features, kind);
 }
 
-std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset,
-                                                     FeatureView features, ModelKind kind) {
+std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset, DeviceData& data,
+                                                     ModelKind kind) {
   KITH_CHECK(kind == ModelKind::sage, InvalidArgument,
              "--sample-on device: expected --model sage, whose layers take a batch as it is drawn, got ",
              name_of(kind));
-  return std::make_unique<DeviceSampledStaging>(backend, dataset, features);
+  return std::make_unique<DeviceSampledStaging>(backend, dataset, data);
 }
 
 std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, const Loader& loader,

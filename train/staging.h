@@ -9,6 +9,7 @@
 #include "graph/dataset.h"
 #include "kernels/backend.h"
 #include "train/device_batch.h"
+#include "train/device_data.h"
 #include "train/loader.h"
 #include "train/model.h"
 #include "train/normalization.h"
@@ -48,10 +49,10 @@ class Staging {
 std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& dataset, FeatureView features,
                                                ModelKind kind);
 
-/// Samples on the device, for models that aggregate over a batch as it is drawn (sage). Throws InvalidArgument
-/// for other models and for the sampler `cluster`.
-std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset,
-                                                     FeatureView features, ModelKind kind);
+/// Samples on the device, for models that aggregate over a batch as it is drawn (sage). data: where the graph
+/// and the features are there; used now. Throws InvalidArgument for other models and for the sampler `cluster`.
+std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset, DeviceData& data,
+                                                     ModelKind kind);
 
 /// Samples on the host, and copies the rows of every batch out of tiers that options.policy manages. Samples an
 /// epoch of `loader` first, for their statistics. Throws InvalidArgument unless the backend is the CPU's.

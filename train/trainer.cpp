@@ -99,7 +99,7 @@ Staging& Trainer::staging_for(const Loader& loader) {
   if (options_.staging.policy != StagePolicy::none) {
     made = make_tiered_staging(backend, dataset_, loader, kind, options_.staging);
   } else {
-    made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_.features(), kind)
+    made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_, kind)
                         : make_resident_staging(backend, dataset_, data_.features(), kind);
   }
   return *made;

@@ -51,16 +51,21 @@ class KeptArray {
 /// order of the backend's stream, which uses them.
 class CudaSampler final : public DeviceSampler {
  public:
-  CudaSampler(CudaBackend& backend, CsrView graph, std::span<const IntraSlice> intra, SamplerOptions options)
+  /// graph: in own_graph, or there for what the backend's stream is given from now on.
+  CudaSampler(CudaBackend& backend, CsrView graph, std::vector<DeviceArrays> own_graph,
+              std::span<const IntraSlice> intra, SamplerOptions options)
       : backend_(backend.context()),
         options_(std::move(options)),
         num_nodes_(graph.num_nodes()),
-        tables_{backend.table_to_device(std::as_bytes(graph.offsets)),
-                backend.table_to_device(std::as_bytes(graph.neighbors)),
-                backend.table_to_device(std::as_bytes(intra))} {
-    for (const DeviceArrays& table : tables_) {
-      if (table.ready()) CUDA_CHECK(cudaStreamWaitEvent(own_.stream, event_of(table.ready()), 0));
-    }
+        graph_(graph),
+        own_graph_(std::move(own_graph)),
+        intra_(backend.table_to_device(std::as_bytes(intra))) {
+    const auto wait_for = [&](const Tensor::Buffer& event) {
+      if (event) CUDA_CHECK(cudaStreamWaitEvent(own_.stream, event_of(event), 0));
+    };
+    for (const DeviceArrays& table : own_graph_) wait_for(table.ready());
+    wait_for(intra_.ready());
+    wait_for(make_event(backend_.stream, own_.stream));  // for a graph that is not the sampler's own
     marks_.reserve(num_nodes_);
     sizes_.reserve(1);
   }
@@ -93,9 +98,9 @@ class CudaSampler final : public DeviceSampler {
   Hop make_hop(std::size_t index, const BatchKey& key) const {
     return {.rule = rule_of(options_, key, index),
             .streams = streams_of(options_, key, index),
-            .graph = {.offsets = tables_[0].get<EdgeOffset>(0).data(),
-                      .neighbors = tables_[1].get<NodeId>(0).data(),
-                      .intra = tables_[2].get<IntraSlice>(0).data()},
+            .graph = {.offsets = graph_.offsets.data(),
+                      .neighbors = graph_.neighbors.data(),
+                      .intra = intra_.get<IntraSlice>(0).data()},
             .marks = marks_.data(),
             .sizes = sizes_.data()};
   }
@@ -195,7 +200,9 @@ class CudaSampler final : public DeviceSampler {
   Context own_{.stream = memory_->stream(), .memory = *memory_, .traits = backend_.traits};
   SamplerOptions options_;
   NodeId num_nodes_ = 0;
-  std::array<DeviceArrays, 3> tables_;  ///< offsets, neighbours, intra slices
+  CsrView graph_;                        ///< on the device
+  std::vector<DeviceArrays> own_graph_;  ///< what it refers to, if it is the sampler's own
+  DeviceArrays intra_;
   PinnedBlocks pinned_;
   Tensor::Buffer host_sizes_ = make_pinned(sizeof(HopSizes));
 
@@ -219,13 +226,25 @@ namespace kith {
 
 std::unique_ptr<DeviceSampler> make_device_sampler(Backend& backend, CsrView graph,
                                                    const Communities& communities,
-                                                   const SamplerOptions& options) {
+                                                   const SamplerOptions& options, CsrView on_device) {
   check_neighbor_sampler(graph, communities, options);
   auto* const cuda_backend = dynamic_cast<cuda::CudaBackend*>(&backend);
   KITH_CHECK(cuda_backend != nullptr, InvalidArgument,
              "make_device_sampler: expected a backend of the device cuda, got ", backend.name());
-  return std::make_unique<cuda::CudaSampler>(*cuda_backend, graph, find_intra_slices(graph, communities),
-                                             options);
+  const bool is_there = !on_device.offsets.empty();
+  KITH_CHECK(!is_there || (on_device.offsets.size() == graph.offsets.size() &&
+                           on_device.neighbors.size() == graph.neighbors.size()),
+             InvalidArgument, "make_device_sampler: expected the graph's ", graph.num_nodes(), " nodes and ",
+             graph.num_edges(), " edges on the device, got ", on_device.num_nodes(), " and ",
+             on_device.num_edges());
+  std::vector<DeviceArrays> own_graph;
+  if (!is_there) {
+    own_graph.push_back(backend.table_to_device(std::as_bytes(graph.offsets)));
+    own_graph.push_back(backend.table_to_device(std::as_bytes(graph.neighbors)));
+    on_device = {.offsets = own_graph[0].get<EdgeOffset>(0), .neighbors = own_graph[1].get<NodeId>(0)};
+  }
+  return std::make_unique<cuda::CudaSampler>(*cuda_backend, on_device, std::move(own_graph),
+                                             find_intra_slices(graph, communities), options);
 }
 
 }  // namespace kith

@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "graph/errors.h"
 #include "tests/sampler/device_sampler_checks.h"
 #include "tests/sampler/random_graphs.h"
 #include "tests/support/cuda/emulation.h"
+#include "tests/support/errors.h"
 
 namespace kith {
 namespace {
@@ -56,6 +58,39 @@ TEST_F(DeviceSamplerMemory, AGraphThatDoesNotFitIsReadInPlace) {
   EXPECT_EQ(emulation::in_use().pinned_allocations, before.pinned_allocations + 4) << "tables and sizes";
   test::expect_equal(test::on_host(*backend, sampler->sample(kRoots, 3, 9)),
                      NeighborSampler(graph_.view(), communities_, {.fanouts = {1}}).sample(kRoots, 3, 9));
+}
+
+TEST_F(DeviceSamplerMemory, AGraphThatIsThereIsNotCopied) {
+  for (const auto schedule : {emulation::Schedule::late, emulation::Schedule::early}) {
+    emulation::reset();
+    emulation::set_schedule(schedule);
+    const auto backend = make_backend("cuda");
+    const CsrView host = graph_.view();
+    const DeviceArrays there = backend->to_device(host.offsets, host.neighbors);
+    backend->wait_for(there);
+    const CsrView on_device{.offsets = there.get<EdgeOffset>(0), .neighbors = there.get<NodeId>(1)};
+    const auto bytes_with = [&](CsrView graph) {
+      const std::size_t before = emulation::in_use().device_bytes;
+      const auto sampler = make_device_sampler(*backend, host, communities_, kOptions, graph);
+      const std::size_t used = emulation::in_use().device_bytes - before;
+      test::expect_equal(test::on_host(*backend, sampler->sample(kRoots, 3, 9)),
+                         NeighborSampler(host, communities_, kOptions).sample(kRoots, 3, 9));
+      return used;
+    };
+    const auto padded = [](std::size_t bytes) { return (bytes + 255) / 256 * 256; };
+    EXPECT_EQ(bytes_with({}),
+              bytes_with(on_device) + padded(host.offsets.size_bytes()) + padded(host.neighbors.size_bytes()));
+  }
+}
+
+TEST_F(DeviceSamplerMemory, AnotherGraphOnTheDeviceIsRefused) {
+  const auto backend = make_backend("cuda");
+  const CsrView host = graph_.view();
+  EXPECT_THAT(test::error_of<InvalidArgument>([&] {
+                make_device_sampler(*backend, host, communities_, kOptions,
+                                    {.offsets = host.offsets, .neighbors = host.neighbors.subspan(1)});
+              }),
+              testing::HasSubstr("on the device, got 200 and"));
 }
 
 TEST_F(DeviceSamplerMemory, EveryOrderThatStreamsAllowGivesTheSame) {
