@@ -1,15 +1,31 @@
 #!/usr/bin/env bash
-# Everything that only a GPU can show, in one go: bench/gpu.sh [-o RESULT.json] [--nodes N --edges E]
+# Everything that only a GPU can show, in one go: bench/gpu.sh [-o RESULT.json] [--nodes N --edges E] [--seconds S]
 #
-# Builds preset `cuda` for the GPU of this machine, then
-#   1. runs every test that is labelled cuda: the operations beside their loops, batches beside the CPU's bit for bit,
-#      whole training runs beside the CPU's;
-#   2. runs compute-sanitizer (memcheck, racecheck) over a small training run of every model;
-#   3. times the kernels beside cuSPARSE, a plain gather and a plain copy (bench/kernels/device_bench.cpp);
-#   4. trains 3 x 256 GraphSAGE on a generated graph of ogbn-products' shape with four settings of the knobs and two
-#      fanouts, and PyG beside it where torch with CUDA and torch_geometric are installed.
-# The result names GPU, driver, date and commit. Under ten minutes on an H100 or H200 machine with 16 cores is the aim;
-# --nodes and --edges (directed) make the graph of step 4 smaller.
+# Builds preset `cuda` for the GPU of this machine, without what needs none of it, then
+#   1. runs every test that needs a GPU: the operations beside their loops, batches beside the CPU's bit for bit, whole
+#      training runs beside the CPU's;
+#   2. runs compute-sanitizer over a small training run: memcheck for every model, racecheck for sage and gat;
+#   3. times the operations over blocks (bench/kernels/device_bench.cpp) beside cuSPARSE (with all that it can keep for
+#      a block, and cold), and beside a copy; and torch's scatter and torch.sparse on blocks of the same shapes;
+#   4. times first layers straight from the feature table beside a gather and then sums (gathering_bench.cpp);
+#   5. counts hits of the second-level cache in both with ncu;
+#   6. trains 3 x 256 GraphSAGE on a generated graph of ogbn-products' shape with four settings of the knobs and two
+#      fanouts, a few steps of GAT, and PyG beside it where torch with CUDA and torch_geometric are installed.
+# Needs CMake, ninja and the CUDA toolkit. What is missing besides (compute-sanitizer, ncu, torch) is left out and said
+# so; a step that fails or takes too long does not stop the others. The result names GPU, driver, date, commit, and how
+# every step ended. Exit code: 0 all done, 1 a test or a check failed, 3 no GPU or no build.
+#
+# --seconds (600) is what all of it may take: steps get shorter limits as time runs out. --nodes and --edges (directed)
+# make the graph of step 6 smaller. In the environment:
+#   KITH_PREFIX           a folder into which the Debian packages of CONTRIBUTING.md's libraries were unpacked
+#                         (dpkg-deb -x PACKAGE.deb FOLDER, with what they depend on), for a machine that has none and
+#                         installs none. In Debian 12: libmetis-dev libmetis5 libtbb-dev libtbb12 libtbbmalloc2
+#                         libtbbbind-2-5 libhwloc15 libhdf5-dev libhdf5-103-1 libsz2 libaec0 libcurl4
+#                         libopenblas0-pthread libopenblas-pthread-dev librandom123-dev libcli11-dev nlohmann-json3-dev
+#                         libgtest-dev libgmock-dev googletest libbenchmark-dev libbenchmark1debian libzip-dev libzip4
+#                         libxxhash-dev libxxhash0 zlib1g-dev
+#   KITH_CMAKE_ARGUMENTS  more arguments for cmake, separated by spaces
+#   PYTHON                the Python that has torch (python3)
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,11 +33,13 @@ cd "$root"
 output=build/gpu.json
 nodes=2450000
 edges=123800000
+seconds=600
 while (($# > 0)); do
   case $1 in
     -o | --output) output=$2 ;;
     --nodes) nodes=$2 ;;
     --edges) edges=$2 ;;
+    --seconds) seconds=$2 ;;
     *)
       sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | sed '$d' >&2
       exit 1
@@ -29,54 +47,170 @@ while (($# > 0)); do
   esac
   shift 2
 done
-command -v nvidia-smi >/dev/null && nvidia-smi -L | grep -q GPU || {
+if ! nvidia-smi -L 2>/dev/null | grep -q GPU; then
   echo "bench/gpu.sh: this machine has no GPU (nvidia-smi lists none)" >&2
   exit 3
-}
+fi
 work=build/gpu
 mkdir -p "$work"
-python=${PYTHON:-python3}
+rm -f "$work"/*.json "$work"/*.log "$work"/*.csv "$work"/steps.tsv
+python=$(command -v "${PYTHON:-python3}")
 architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
+deadline=$((SECONDS + seconds))
+has_failed=0
+
+# note STEP OUTCOME [SECONDS]: for the result.
+note() {
+  printf '%s\t%s\t%s\n' "$1" "$2" "${3:-0}" >>"$work/steps.tsv"
+  echo "    $1: $2 ${3:+(${3} s)}" >&2
+}
+
+# step NAME LIMIT COMMAND...: the command's output goes to NAME.log; returns its exit code. It gets LIMIT seconds, or
+# what is left of all.
+step() {
+  local name=$1 limit=$2 rc=0 begin=$SECONDS
+  shift 2
+  ((limit <= deadline - SECONDS)) || limit=$((deadline - SECONDS))
+  if ((limit <= 0)); then
+    note "$name" "no time left"
+    return 124
+  fi
+  timeout -k 5 "$limit" "$@" >"$work/$name.log" 2>&1 || rc=$?
+  case $rc in
+    0) note "$name" ok $((SECONDS - begin)) ;;
+    124 | 137) note "$name" "stopped after $limit s" $((SECONDS - begin)) ;;
+    *) note "$name" "exit code $rc" $((SECONDS - begin)) ;;
+  esac
+  return "$rc"
+}
+
+# check NAME LIMIT COMMAND...: a step whose failure is a failure of Kith. Running out of time is none.
+check() {
+  local rc=0
+  step "$@" || rc=$?
+  ((rc == 0 || rc == 124 || rc == 137)) && return
+  has_failed=1
+  tail -n 20 "$work/$1.log" >&2
+}
+
+use_prefix() {
+  local prefix libraries
+  prefix=$(cd "$1" && pwd)/usr
+  libraries=$prefix/lib/$(uname -m)-linux-gnu
+  export CMAKE_PREFIX_PATH=$prefix${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
+  export PKG_CONFIG_PATH=$libraries/pkgconfig:$prefix/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=${prefix%/usr}
+  export LD_LIBRARY_PATH=$libraries:$libraries/hdf5/serial:$libraries/openblas-pthread${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  export LIBRARY_PATH=$LD_LIBRARY_PATH
+  # The wrappers of HDF5, the alternatives of OpenBLAS and the link of zlib say where they would be installed.
+  prefix_arguments=(
+    -DHDF5_C_COMPILER_EXECUTABLE="$(command -v false)"
+    -DHDF5_C_INCLUDE_DIR="$prefix/include/hdf5/serial" -DHDF5_hdf5_LIBRARY_RELEASE="$libraries/hdf5/serial/libhdf5.so"
+    -DZLIB_LIBRARY_RELEASE="$libraries/libz.a" -DBLAS_LIBRARIES="$libraries/openblas-pthread/libopenblas.so"
+    -DCBLAS_INCLUDE_DIR="$(dirname "$(find "$prefix/include" -name cblas.h | head -n 1)")")
+}
 
 echo "==> build for sm_$architecture" >&2
-cmake --preset cuda -DCMAKE_CUDA_ARCHITECTURES="$architecture" -DKITH_BENCHES=ON -DPython_EXECUTABLE="$(command -v "$python")" \
-  ${KITH_CMAKE_ARGUMENTS:-} >"$work/configure.log"
-cmake --build --preset cuda -j "$(nproc)" >"$work/build.log"
+prefix_arguments=()
+[[ -z ${KITH_PREFIX:-} ]] || use_prefix "$KITH_PREFIX"
+read -ra more_arguments <<<"${KITH_CMAKE_ARGUMENTS:-}"
+if ! step configure 120 cmake --preset cuda -DCMAKE_CUDA_ARCHITECTURES="$architecture" -DKITH_BENCHES=ON -DKITH_PYTHON=OFF \
+  -DKITH_EMULATED_TESTS=OFF -DPython3_EXECUTABLE="$python" "${prefix_arguments[@]}" "${more_arguments[@]}" ||
+  ! step build 400 cmake --build --preset cuda -j "$(nproc)" --target kith kernels_tests sampler_tests train_tests \
+    device_bench gathering_bench; then
+  tail -n 40 "$work/build.log" "$work/configure.log" 2>/dev/null >&2 || true
+  exit 3
+fi
 kith=$root/build/cuda/kith
+benches=$root/build/cuda/bench
 
-echo "==> tests with the label cuda" >&2
-(cd build/cuda && KITH_REQUIRE_CUDA=1 ctest -L cuda -j 4 --no-tests=error --output-on-failure) | tee "$work/tests.log" | tail -n 3 >&2
-"$root/build/cuda/tests/kernels_tests" --gtest_filter='Devices.IncludeCuda*' >/dev/null
-
-echo "==> compute-sanitizer" >&2
-"$kith" generate -o "$work/tiny.kith.h5" --nodes 2000 --edges 20000 --communities 20 --features 33 --classes 5 >/dev/null
-: >"$work/sanitizer.log"
-for tool in memcheck racecheck; do
-  for model in sage gcn gat gin; do
-    echo "-- $tool $model" >>"$work/sanitizer.log"
-    compute-sanitizer --tool "$tool" --error-exitcode 9 "$kith" train "$work/tiny.kith.h5" --device cuda --model "$model" \
-      --layers 2 --fanout 5,3 --batch-size 256 --hidden 32 --epochs 1 --json "$work/tiny.json" >>"$work/sanitizer.log" 2>&1
-  done
+echo "==> tests" >&2
+export KITH_REQUIRE_CUDA=1
+check kernels_tests 120 build/cuda/tests/kernels_tests --gtest_filter='*/cuda*:Devices.IncludeCuda*' \
+  --gtest_output="json:$work/tests-kernels.json"
+for folder in sampler train; do
+  check "${folder}_tests" 120 "build/cuda/tests/${folder}_tests" --gtest_filter='*/cuda*' \
+    --gtest_output="json:$work/tests-$folder.json"
 done
 
+# sanitize TOOL MODEL
+sanitize() {
+  local name=$1-$2 rc=0
+  step "$name" 40 compute-sanitizer --tool "$1" --error-exitcode 9 "$kith" train "$work/tiny.kith.h5" --device cuda \
+    --model "$2" --layers 2 --fanout 5,3 --batch-size 256 --hidden 32 --epochs 1 --json "$work/tiny.json" || rc=$?
+  if ((rc == 9)) && ! grep -q 'Device not supported' "$work/$name.log"; then has_failed=1; fi
+}
+
+echo "==> compute-sanitizer" >&2
+if command -v compute-sanitizer >/dev/null; then
+  step generate-tiny 20 "$kith" generate -o "$work/tiny.kith.h5" --nodes 2000 --edges 20000 --communities 20 --features 33 \
+    --classes 5 || true
+  for model in sage gcn gat gin; do sanitize memcheck "$model"; done
+  for model in sage gat; do sanitize racecheck "$model"; done
+else
+  note sanitizer "no compute-sanitizer on the PATH"
+fi
+
+# bench PROGRAM LIMIT FILTER: without the rows of the CPU, which need none of this machine.
+bench() {
+  check "$1" "$2" "$benches/$1" --benchmark_filter="$3" --benchmark_out="$work/$1.json" --benchmark_out_format=json \
+    --benchmark_min_time=0.05
+}
+
 echo "==> kernels" >&2
-build/cuda/bench/device_bench --benchmark_out="$work/kernels.json" --benchmark_out_format=json \
-  --benchmark_min_time=0.05s >"$work/kernels.log"
+bench device_bench 120 'device:[1-9]'
+bench gathering_bench 60 'way:[1-9]'
+if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+  has_torch=1
+  step torch 60 "$python" bench/peers/gpu_aggregation.py -o "$work/torch.json" || true
+else
+  has_torch=0
+  note torch "no torch with CUDA in $python"
+fi
+
+# profile NAME PROGRAM FILTER: hits of the second-level cache, a line a launch.
+profile() {
+  local metrics=lts__t_sector_hit_rate.pct,lts__t_sectors_op_read.sum,dram__bytes_read.sum,gpu__time_duration.sum
+  step "ncu-$1" 40 ncu --clock-control none --csv --page raw --metrics "$metrics" --launch-skip 4 --launch-count 12 \
+    --kernel-name 'regex:rows_kernel|gather_kernel|csrmm|spmm' --log-file "$work/ncu-$1.csv" \
+    "$benches/$2" --benchmark_filter="$3" --benchmark_min_time=0.001 || true
+}
+
+echo "==> cache hits" >&2
+if command -v ncu >/dev/null; then
+  profile kith device_bench '^forward/device:1/shape:0/features:100'
+  profile cusparse device_bench '^forward/device:2/shape:0/features:100'
+  for structured in 0 1; do
+    profile "fused-$structured" gathering_bench "way:1/shape:0/features:100/type:0/structured:$structured"
+    profile "two-step-$structured" gathering_bench "way:2/shape:0/features:100/type:0/structured:$structured"
+  done
+else
+  note ncu "no ncu on the PATH"
+fi
 
 echo "==> training on $nodes nodes and $edges directed edges" >&2
 graph=$work/products-$nodes-$edges.kith.h5
-[[ -e $graph ]] || "$kith" generate -o "$graph" --nodes "$nodes" --edges "$edges" --communities $((nodes / 500)) \
-  --features 100 --classes 47 --train-share 0.08 --seed 1 >"$work/generate.log"
-for fanout in 15,10,5 10,10,10; do
-  for knobs in 1:0.5 0.125:0.9 0.125:1 0:1; do
-    "$kith" train "$graph" --device cuda --model sage --layers 3 --hidden 256 --fanout "$fanout" --batch-size 1024 \
-      --mix "${knobs%:*}" --p-intra "${knobs#*:}" --epochs 3 --patience 0 --prefetch-depth 3 \
-      --json "$work/train-$fanout-$knobs.json" >/dev/null
-  done
-done
+[[ -e $graph ]] || step generate 120 "$kith" generate -o "$graph" --nodes "$nodes" --edges "$edges" \
+  --communities $((nodes / 500)) --features 100 --classes 47 --train-share 0.08 --seed 1 || rm -f "$graph"
 
-echo "==> PyG" >&2
-if "$python" -c 'import sys, torch, torch_geometric; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-  PYTHONPATH=build/cuda/python "$python" bench/peers/gpu_training.py "$graph" -o "$work/pyg.json" >&2 || rm -f "$work/pyg.json"
+# train NAME OPTION...
+train() {
+  local name=train-$1
+  shift
+  step "$name" 60 "$kith" train "$graph" --device cuda --batch-size 1024 --hidden 256 --patience 0 --prefetch-depth 3 \
+    --profile "$work/trace.json" --json "$work/$name.json" "$@" || true
+}
+if [[ -e $graph ]]; then
+  for fanout in 15,10,5 10,10,10; do
+    for knobs in 1:0.5 0.125:0.9 0.125:1 0:1; do
+      train "$fanout-$knobs" --model sage --layers 3 --fanout "$fanout" --mix "${knobs%:*}" --p-intra "${knobs#*:}" \
+        --epochs 3
+    done
+  done
+  train gat --model gat --heads 4 --layers 2 --fanout 10,5 --epochs 2
+  if ((has_torch)) && "$python" -c 'import torch_geometric, h5py' 2>/dev/null; then
+    step pyg 120 "$python" bench/peers/gpu_training.py "$graph" -o "$work/pyg.json" || true
+  fi
 fi
+rm -f "$work/trace.json" "$work/tiny.json"
 "$python" bench/gpu_report.py "$work" -o "$output"
+exit "$has_failed"

@@ -1,9 +1,14 @@
-"""Joins what bench/gpu.sh left in its folder into one JSON that names the GPU, and prints a table."""
+"""Joins what bench/gpu.sh left in its folder into one JSON that names the GPU, and prints tables.
+
+    python bench/gpu_report.py build/gpu -o build/gpu.json
+
+Reads whatever is there: a step that did not run leaves its part out, and `steps` says why.
+"""
 
 import argparse
+import csv
 import datetime
 import json
-import re
 import statistics
 import subprocess
 from pathlib import Path
@@ -18,56 +23,127 @@ def gpu():
     return dict(zip(fields.split(","), answer.splitlines()[0].split(", ")))
 
 
-def tests(log):
-    found = re.search(r"(\d+)% tests passed, (\d+) tests failed out of (\d+)", log.read_text())
-    return {"failed": int(found[2]), "of": int(found[3])} if found else {}
+def read_json(path):
+    """What the file holds; nothing if it is missing, or was cut short with its step."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def steps(folder):
+    lines = (folder / "steps.tsv").read_text().splitlines()
+    return [dict(zip(("step", "outcome", "seconds"), line.split("\t"))) for line in lines]
+
+
+def tests(folder):
+    found = [read_json(path) for path in sorted(folder.glob("tests-*.json"))]
+    return {key: sum(each.get(key, 0) for each in found) for key in ("tests", "failures", "errors", "disabled")}
+
+
+def bench(path):
+    """A row a case: its name, its label (who computes) and its numbers."""
+    rows = []
+    for row in read_json(path).get("benchmarks", []):
+        kept = {"name": row["name"].removesuffix("/real_time"), "label": row.get("label", "")}
+        if row.get("error_occurred") or row.get("skipped"):
+            kept["error"] = row.get("error_message", row.get("skip_message", "skipped"))
+        else:
+            kept |= {"microseconds": row["real_time"], "GB/s": row.get("GB/s")}
+        rows.append(kept)
+    return rows
+
+
+def cache_hits(folder):
+    """Medians over the launches of each kernel, from ncu's raw pages."""
+    rows = []
+    for path in sorted(folder.glob("ncu-*.csv")):
+        lines = [line for line in path.read_text().splitlines() if line.startswith('"')]
+        launches = [row for row in csv.DictReader(lines) if row.get("ID")]  # the second line holds units
+        for kernel in dict.fromkeys(row["Kernel Name"] for row in launches):
+            of_kernel = [row for row in launches if row["Kernel Name"] == kernel]
+            numbers = {
+                key: statistics.median(float(row[key].replace(",", "")) for row in of_kernel)
+                for key in of_kernel[0]
+                if "__" in key
+            }
+            case = path.stem.removeprefix("ncu-")
+            rows.append({"case": case, "kernel": kernel[:120], "launches": len(of_kernel)} | numbers)
+    return rows
 
 
 def training(folder):
     """Seconds an epoch of every run, by part; the first epoch, which brings data to the device, is left out."""
     rows = []
     for path in sorted(folder.glob("train-*.json")):
-        report = json.loads(path.read_text())
-        epochs = report["epochs"][1:]
+        report = read_json(path)
+        epochs = report.get("epochs", [])[1:]
+        if not epochs:
+            continue
         seconds = {
             part: statistics.median(epoch["seconds"][part] for epoch in epochs) for part in epochs[0]["seconds"]
         }
+        options = report["options"]
         rows.append(
-            {
-                "fanout": report["options"]["fanout"],
-                "mix": report["options"]["mix"],
-                "p_intra": report["options"]["p_intra"],
+            {key: options[key] for key in ("model", "fanout", "mix", "p_intra")}
+            | {
                 "batches": epochs[0]["batches"],
                 "input_nodes_per_batch": epochs[-1]["input_nodes_per_batch"],
                 "edges_per_batch": epochs[-1]["edges_per_batch"],
                 "seconds_per_epoch": seconds,
+                "gathering": report.get("gathering", []),
             }
         )
     return rows
 
 
+def print_table(title, rows, columns):
+    if not rows:
+        return
+    texts = [
+        [f"{row[key]:.4g}" if isinstance(row.get(key), float) else str(row.get(key, "")) for key in columns]
+        for row in rows
+    ]
+    widths = [max(len(column), *(len(line[i]) for line in texts)) for i, column in enumerate(columns)]
+    print(f"\n{title}")
+    for line in [columns, *texts]:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
+    folder = args.folder
     report = {
         "gpu": gpu(),
         "date": datetime.date.today().isoformat(),
         "machine": describe(),
-        "tests": tests(args.folder / "tests.log"),
-        "sanitizer": sorted(set(re.findall(r"ERROR SUMMARY: .*", (args.folder / "sanitizer.log").read_text()))),
-        "kernels": json.loads((args.folder / "kernels.json").read_text())["benchmarks"],
-        "training": training(args.folder),
+        "steps": steps(folder),
+        "tests": tests(folder),
+        "kernels": bench(folder / "device_bench.json"),
+        "first_layers": bench(folder / "gathering_bench.json"),
+        "torch": read_json(folder / "torch.json"),
+        "cache": cache_hits(folder),
+        "training": training(folder),
+        "pyg": read_json(folder / "pyg.json"),
     }
-    pyg = args.folder / "pyg.json"
-    if pyg.exists():
-        report["pyg"] = json.loads(pyg.read_text())
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(report, indent=2) + "\n")
-    for row in report["training"]:
-        total = row["seconds_per_epoch"]["total"]
-        print(f"{row['fanout']!s:14} mix {row['mix']:<6} p {row['p_intra']:<4} {total:8.3f} s an epoch")
+    measured = ["name", "label", "microseconds", "GB/s", "error"]
+    print_table("Steps", report["steps"], ["step", "outcome", "seconds"])
+    print_table("Kernels", report["kernels"], measured)
+    print_table(
+        "Aggregation by torch",
+        report["torch"].get("rows"),
+        ["way", "shape", "features", "microseconds", "GB/s", "error"],
+    )
+    print_table("First layers", report["first_layers"], measured)
+    print_table("Second-level cache", report["cache"], list(report["cache"][0]) if report["cache"] else [])
+    runs = [row | {"seconds": row["seconds_per_epoch"]["total"]} for row in report["training"]]
+    print_table("Training", runs, ["model", "fanout", "mix", "p_intra", "input_nodes_per_batch", "seconds"])
+    print_table("PyG", report["pyg"].get("rows"), ["fanout", "seconds_per_epoch"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // The operations over blocks on every device, at the sizes of aggregate_bench: bytes per second beside
 // cuSPARSE's and beside a copy on the same device. Every case is verified against a plain loop before it is
-// timed. Devices that are not there are left out with a message.
+// timed. Blocks keep what operations find out about them, as those of a batch do. Devices that are not there
+// are left out with a message.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -22,7 +23,16 @@ using namespace bench;
 
 constexpr int kCallsPerWait = 20;  // so that waiting for the device is not what is measured
 
-enum Device : std::int64_t { kCpu, kCuda, kCuSparse };
+/// The rival comes three times: with all that it can keep for a block (twice: by the algorithm for row-major
+/// values, and by the one that can be prepared), and described anew by every call.
+enum Device : std::int64_t { kCpu, kCuda, kCuSparse, kCuSparsePrepared, kCuSparseCold };
+constexpr const char* kDeviceNames[] = {"cpu", "cuda", "cusparse", "cusparse, preprocessed", "cusparse, cold"};
+
+BackendOptions options_of(std::int64_t device) {
+  return {.use_cusparse = device >= kCuSparse,
+          .sparse_algorithm =
+              device == kCuSparsePrepared ? SparseAlgorithm::preprocessed : SparseAlgorithm::row_major};
+}
 
 std::vector<double> random_numbers(std::int64_t count) {
   std::mt19937_64 random(kSeed);
@@ -35,6 +45,7 @@ std::vector<double> random_numbers(std::int64_t count) {
 /// A device, a block on it, and what most operations need.
 struct Case {
   std::unique_ptr<Backend> backend;
+  bool keeps;  ///< what it finds out about the block
   Block block;
   DeviceArrays arrays;
   std::int64_t cols;
@@ -42,7 +53,8 @@ struct Case {
   Tensor x, out;
 
   Case(std::int64_t device, std::int64_t shape, std::int64_t num_cols)
-      : backend(make_backend(device == kCpu ? "cpu" : "cuda", {.use_cusparse = device == kCuSparse})),
+      : backend(make_backend(device == kCpu ? "cpu" : "cuda", options_of(device))),
+        keeps(device != kCuSparseCold),
         block(kShapes[shape]),
         arrays(backend->to_device(std::span<const std::int32_t>(block.offsets),
                                   std::span<const std::int32_t>(block.sources))),
@@ -62,7 +74,8 @@ struct Case {
     return tensor(rows, num_cols, random_numbers(rows * num_cols));
   }
   BlockCsrView view() const {
-    return {block.num_sources, arrays.get<std::int32_t>(0), arrays.get<std::int32_t>(1)};
+    return {block.num_sources, arrays.get<std::int32_t>(0), arrays.get<std::int32_t>(1),
+            keeps ? arrays.memo() : nullptr};
   }
   std::int64_t num_edges() const { return block.view().num_edges(); }
   std::int64_t num_destinations() const { return block.view().num_destinations(); }
@@ -126,6 +139,7 @@ void on_device(benchmark::State& state, const Body& body) {
     state.SkipWithError("no CUDA device");
     return;
   }
+  state.SetLabel(kDeviceNames[state.range(0)]);
   body();
 }
 
@@ -155,6 +169,21 @@ void backward(benchmark::State& state) {
     Tensor gradient = on.backend->zeros(on.x.rows(), on.cols, Scalar::f32);
     const auto call = [&] { on.backend->aggregate_backward(on.view(), {}, grad_out, gradient); };
     on.backend->aggregate(on.view(), {}, on.x, on.out);
+    call();
+    const bool is_right = agree(on.numbers(grad_out), on.numbers(on.out), on.numbers(gradient), on.x_numbers);
+    time(state, on, is_right, 4 * on.num_edges() * on.cols, call);
+  });
+}
+
+/// state: device, shape, features. Of a block that no operation has seen: it is sorted by source first.
+void backward_of_a_new_block(benchmark::State& state) {
+  on_device(state, [&] {
+    Case on(state.range(0), state.range(1), state.range(2));
+    on.keeps = false;
+    const Tensor grad_out = on.random(on.num_destinations(), on.cols);
+    Tensor gradient = on.backend->zeros(on.x.rows(), on.cols, Scalar::f32);
+    on.backend->aggregate(on.view(), {}, on.x, on.out);
+    const auto call = [&] { on.backend->aggregate_backward(on.view(), {}, grad_out, gradient); };
     call();
     const bool is_right = agree(on.numbers(grad_out), on.numbers(on.out), on.numbers(gradient), on.x_numbers);
     time(state, on, is_right, 4 * on.num_edges() * on.cols, call);
@@ -232,29 +261,32 @@ void dot(benchmark::State& state) {
 
 void with_rows(benchmark::internal::Benchmark* bench, const std::vector<std::int64_t>& devices) {
   bench->ArgNames({"device", "shape", "features"})
-      ->ArgsProduct({devices, {0, 1}, {47, 100, 256}})
+      ->ArgsProduct({devices, {0, 1, 2}, {47, 100, 256}})
       ->Unit(benchmark::kMicrosecond)
       ->UseRealTime();
 }
 void with_devices(benchmark::internal::Benchmark* bench) { with_rows(bench, {kCpu, kCuda}); }
-void with_rival(benchmark::internal::Benchmark* bench) { with_rows(bench, {kCpu, kCuda, kCuSparse}); }
+void with_rival(benchmark::internal::Benchmark* bench) {
+  with_rows(bench, {kCpu, kCuda, kCuSparse, kCuSparsePrepared, kCuSparseCold});
+}
 void with_heads(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"device", "shape", "features", "heads"})
-      ->ArgsProduct({{kCpu, kCuda}, {0, 1}, {64, 256}, {1, 8}})
+      ->ArgsProduct({{kCpu, kCuda}, {0, 1, 2}, {64, 256}, {1, 8}})
       ->Unit(benchmark::kMicrosecond)
       ->UseRealTime();
 }
 
 BENCHMARK(copy)->Apply(with_devices);
 BENCHMARK(forward)->Apply(with_rival);
-BENCHMARK(backward)->Apply(with_devices);
+BENCHMARK(backward)->Apply(with_rival);
+BENCHMARK(backward_of_a_new_block)->Apply(with_devices);
 BENCHMARK(max)->Apply(with_devices);
 BENCHMARK_CAPTURE(heads, forward, false)->Apply(with_heads);
 BENCHMARK_CAPTURE(heads, backward, true)->Apply(with_heads);
 BENCHMARK(dot)->Apply(with_heads);
 BENCHMARK(softmax)
     ->ArgNames({"device", "shape", "heads"})
-    ->ArgsProduct({{kCpu, kCuda}, {0, 1}, {1, 4, 8}})
+    ->ArgsProduct({{kCpu, kCuda}, {0, 1, 2}, {1, 4, 8}})
     ->Unit(benchmark::kMicrosecond)
     ->UseRealTime();
 
