@@ -68,14 +68,8 @@ def train(model: torch.nn.Module, loader: kith.NeighborLoader, store: Partitione
             print(f"epoch {epoch}: {totals[0]} roots, accuracy {totals[1] / totals[0]:.3f}", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", nargs="?")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--partition", action="store_true")
-    arguments = parser.parse_args()
-    dist.init_process_group("gloo")
-    torch.set_num_threads(1)
+def run(arguments: argparse.Namespace) -> None:
+    """All that holds the process group, so that nothing does when it is destroyed."""
     data = kith.Dataset.open(arguments.file) if arguments.file else small_graph()
     loader = kith.NeighborLoader(
         data,
@@ -101,6 +95,17 @@ def main() -> None:
         if dist.get_rank() == 0:
             print(f"{moved[0]} bytes received, {moved[1]} of {moved[2]} rows from another rank", flush=True)
     dist.barrier()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", nargs="?")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--partition", action="store_true")
+    arguments = parser.parse_args()
+    dist.init_process_group("gloo")
+    torch.set_num_threads(1)
+    run(arguments)
     dist.destroy_process_group()
 
 

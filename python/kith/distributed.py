@@ -1,4 +1,8 @@
-"""Features spread over the processes of a data-parallel run. Needs PyTorch and an initialised process group."""
+"""Features spread over the processes of a data-parallel run. Needs PyTorch and an initialised process group.
+
+Import it before torch.distributed.init_process_group, and let go of DistributedDataParallel before
+destroy_process_group, so that this ends the group's threads.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.distributed as dist
+
+# DistributedDataParallel imports this too. After init_process_group its functions keep the group as a default
+# argument: destroy_process_group then does not end gloo's threads, and one that is late aborts the process.
+import torch.distributed.nn.functional
 from torch import Tensor
 
 from kith._arguments import integer, integers

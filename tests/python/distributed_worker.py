@@ -108,6 +108,11 @@ def traffic(rank, world_size):
     return received
 
 
+def gloo_threads():
+    names = (task / "comm" for task in Path("/proc/self/task").iterdir())
+    return sum(name.read_text().startswith("gloo") for name in names)
+
+
 def main():
     dist.init_process_group("gloo")
     torch.set_num_threads(1)
@@ -115,9 +120,11 @@ def main():
     result = {"features": features, "gradients": gradients, "traffic": traffic}[sys.argv[1]](
         rank, dist.get_world_size()
     )
-    (Path(sys.argv[2]) / f"{rank}.json").write_text(json.dumps(result))
     dist.barrier()
+    threads = [gloo_threads()]
     dist.destroy_process_group()
+    threads.append(gloo_threads())
+    (Path(sys.argv[2]) / f"{rank}.json").write_text(json.dumps(result | {"gloo_threads": threads}))
 
 
 main()
