@@ -1,6 +1,7 @@
 #include "train/batch_stream.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 #include <utility>
 
@@ -10,12 +11,12 @@ namespace kith {
 namespace {
 
 std::vector<std::int64_t> edge_index_of(const MiniBatch& batch) {
-  const std::size_t num_edges = batch.sources.size();
-  std::vector<std::int64_t> edge_index(2 * num_edges);
-  std::copy(batch.sources.begin(), batch.sources.end(), edge_index.begin());
-  auto target = edge_index.begin() + static_cast<std::ptrdiff_t>(num_edges);
+  std::vector<std::int64_t> edge_index;
+  edge_index.reserve(2 * batch.sources.size());  // filled once: zeros first would cost as much again
+  edge_index.assign(batch.sources.begin(), batch.sources.end());
   for (std::size_t v = 0; v + 1 < batch.offsets.size(); ++v) {
-    target = std::fill_n(target, batch.offsets[v + 1] - batch.offsets[v], static_cast<std::int64_t>(v));
+    const auto num_drawn = static_cast<std::size_t>(batch.offsets[v + 1] - batch.offsets[v]);
+    edge_index.insert(edge_index.end(), num_drawn, static_cast<std::int64_t>(v));
   }
   return edge_index;
 }
@@ -43,6 +44,15 @@ void gather_labels(const Labels& labels, std::span<const NodeId> nodes, ArrayBat
                   out.label_indicator.data() + i * num_classes);
     }
   }
+}
+
+/// Makes glibc keep the memory of released batches for the next ones. It gives back what exceeds twice the
+/// largest block that was ever mapped and freed, so one large block, never touched, does it for the process.
+/// Without it a batch of some MB is mapped anew every time, which costs more than filling it.
+void keep_released_memory() {
+  constexpr std::size_t kBytes = std::size_t{31} << 20;  // glibc takes no account of blocks above 32 MiB
+  void* volatile block = std::malloc(kBytes);            // volatile: a compiler may leave a plain pair out
+  std::free(block);
 }
 
 std::size_t num_workers(const Loader& loader) {
@@ -91,7 +101,9 @@ BatchStream::BatchStream(const Loader& loader, const Dataset& dataset, Backend& 
            gatherer = loader.options().has_features ? &backend : nullptr](std::size_t i) {
             return collate(dataset, gatherer, loader.sample(plan_, epoch, i), plan_.positions(i));
           },
-          num_workers(loader)) {}
+          num_workers(loader)) {
+  keep_released_memory();
+}
 
 std::optional<ArrayBatch> BatchStream::next() {
   std::optional<ArrayBatch> batch = batches_.next();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "graph/huge_pages.h"
 #include "train/stopwatch.h"
 
 namespace kith {
@@ -80,7 +81,10 @@ Loader::Loader(const Dataset& dataset, std::vector<NodeId> roots, LoaderOptions 
       roots_(std::move(roots)),
       options_(resolve(std::move(options), dataset)),
       sampler_(dataset.graph.view(), dataset.communities(options_.bias_level), options_.sampler),
-      num_batches_(plan(0).size()) {}
+      num_batches_(plan(0).size()) {
+  // Looked up once a drawn edge, at random.
+  if (options_.sampler.keep_edges) use_huge_pages(std::span(dataset.edge_id));
+}
 
 Plan Loader::plan(std::int32_t epoch) const {
   PlanOptions options = options_.plan;

@@ -364,6 +364,7 @@ class NeighborLoader:
 
     def _hand_out(self, arrays: dict[str, Any]) -> Any:
         batch = Batch(**arrays)
+        arrays.clear()  # what the user releases is free, even while the iteration waits for its next step
         if self._options["unbiased"] and batch.edge_weight is None:  # no edges, no weights
             batch.edge_weight = np.zeros(0, np.float32)
         batch.n_id = self._input.ids(batch.n_id)
