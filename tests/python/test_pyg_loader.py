@@ -12,6 +12,7 @@ from conftest import make_arrays
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
+from torch_geometric import EdgeIndex  # noqa: E402
 from torch_geometric.data import Data, HeteroData  # noqa: E402
 from torch_geometric.nn import GCN, GraphConv, GraphSAGE  # noqa: E402
 from torch_geometric.utils import coalesce, k_hop_subgraph, to_undirected  # noqa: E402
@@ -474,3 +475,25 @@ def test_graphsage_of_pyg_learns_cora(options):
         ]
     right = torch.cat(outs).argmax(1) == data.y[data.test_mask]
     assert right.float().mean() > 0.76  # 0.80 is the figure of full batches
+
+
+def test_edges_are_sorted_as_an_edge_index_of_pyg_has_to_be(graph):
+    """The recipe of the README: the same outputs and gradients through PyG's fused path."""
+
+    def sort_order(batch):
+        size = (batch.num_nodes, batch.num_nodes)
+        batch.edge_index = EdgeIndex(batch.edge_index, sparse_size=size, sort_order="col")
+        return batch
+
+    conv, options = GraphConv(16, 4), {"batch_size": 20, "seed": 3}
+    plain, fused = (kith.NeighborLoader(graph, [5, 5], transform=t, **options) for t in (None, sort_order))
+    for one, other in zip(plain, fused):
+        other.edge_index.validate()
+        results = []
+        for batch in (one, other):
+            x = batch.x.clone().requires_grad_()
+            out = conv(x, batch.edge_index)
+            out.square().sum().backward()
+            results.append((out, x.grad))
+        for expected, actual in zip(*results):
+            torch.testing.assert_close(actual, expected)
