@@ -10,7 +10,9 @@
 #   4. times first layers straight from the feature table beside a gather and then sums (gathering_bench.cpp);
 #   5. counts hits of the second-level cache in both with ncu;
 #   6. trains 3 x 256 GraphSAGE on a generated graph of ogbn-products' shape with four settings of the knobs and two
-#      fanouts, a few steps of GAT, and PyG beside it where torch with CUDA and torch_geometric are installed.
+#      fanouts, a few steps of GAT, and PyG beside it where torch with CUDA and torch_geometric are installed;
+#   7. trains on that graph with features in pinned memory, and a tenth or a third of them in GPU memory under four
+#      staging policies: hit rate, bytes over the bus a batch and seconds an epoch, beside 6 (all of them in GPU memory).
 # Needs CMake, ninja and the CUDA toolkit. What is missing besides (compute-sanitizer, ncu, torch) is left out and said
 # so; a step that fails or takes too long does not stop the others. The result names GPU, driver, date, commit, and how
 # every step ended. Exit code: 0 all done, 1 a test or a check failed, 3 no GPU or no build.
@@ -199,6 +201,16 @@ train() {
   step "$name" 60 "$kith" train "$graph" --device cuda --batch-size 1024 --hidden 256 --patience 0 --prefetch-depth 3 \
     --profile "$work/trace.json" --json "$work/$name.json" "$@" || true
 }
+
+# staged NAME-KNOBS OPTION...
+staged() {
+  local name=staged-$1 knobs=${1##*-}
+  shift
+  step "$name" 60 "$kith" train "$graph" --device cuda --model sage --layers 3 --hidden 256 --fanout 15,10,5 \
+    --batch-size 1024 --mix "${knobs%:*}" --p-intra "${knobs#*:}" --epochs 2 --patience 0 --prefetch-depth 3 \
+    --json "$work/$name.json" "$@" || rm -f "$work/$name.json"
+}
+
 if [[ -e $graph ]]; then
   for fanout in 15,10,5 10,10,10; do
     for knobs in 1:0.5 0.125:0.9 0.125:1 0:1; do
@@ -210,6 +222,16 @@ if [[ -e $graph ]]; then
   if ((has_torch)) && "$python" -c 'import torch_geometric, h5py' 2>/dev/null; then
     step pyg 120 "$python" bench/peers/gpu_training.py "$graph" -o "$work/pyg.json" || true
   fi
+
+  echo "==> GPU memory as the fast tier of features" >&2
+  for knobs in 1:0.5 0.125:0.9; do
+    staged "in-gpu-$knobs"
+    staged "pinned-$knobs" --features pinned
+    for policy in presample lru lookahead auto; do
+      staged "$policy-10-$knobs" --stage "$policy" --stage-bytes 10% --host-bytes 100%
+    done
+    staged "presample-33-$knobs" --stage presample --stage-bytes 33% --host-bytes 100%
+  done
 fi
 rm -f "$work/trace.json" "$work/tiny.json"
 "$python" bench/gpu_report.py "$work" -o "$output"

@@ -9,6 +9,7 @@ import argparse
 import csv
 import datetime
 import json
+import re
 import statistics
 import subprocess
 from pathlib import Path
@@ -97,6 +98,29 @@ def training(folder):
     return rows
 
 
+def staging(folder):
+    """The last epoch of every run with staged features, and of those that read them in place, by name."""
+    rows = []
+    for path in sorted(folder.glob("staged-*.json")):
+        report = json.loads(path.read_text())
+        name, knobs = re.fullmatch(r"staged-(.+)-([^-]+)\.json", path.name).groups()
+        epoch = report["epochs"][-1]
+        seconds = epoch["seconds"]
+        rows.append(
+            {
+                "features": name,
+                "knobs": knobs,
+                "hit_rate": epoch["hit_rate"],
+                "bytes_over_bus_per_batch": epoch["staged_bytes_over_bus"] / max(epoch["batches"], 1),
+                "bytes_from_disk_per_batch": epoch["staged_bytes_from_disk"] / max(epoch["batches"], 1),
+                "input_nodes_per_batch": epoch["input_nodes_per_batch"],
+                "seconds_per_epoch": seconds,
+                "stall_share": seconds["stall"] / seconds["total"] if seconds["total"] > 0 else 0,
+            }
+        )
+    return rows
+
+
 def print_table(title, rows, columns):
     if not rows:
         return
@@ -127,6 +151,7 @@ def main():
         "torch": read_json(folder / "torch.json"),
         "cache": cache_hits(folder),
         "training": training(folder),
+        "staging": staging(folder),
         "pyg": read_json(folder / "pyg.json"),
     }
     args.output.parent.mkdir(parents=True, exist_ok=True)
@@ -143,6 +168,9 @@ def main():
     print_table("Second-level cache", report["cache"], list(report["cache"][0]) if report["cache"] else [])
     runs = [row | {"seconds": row["seconds_per_epoch"]["total"]} for row in report["training"]]
     print_table("Training", runs, ["model", "fanout", "mix", "p_intra", "input_nodes_per_batch", "seconds"])
+    staged = [row | {"seconds": row["seconds_per_epoch"]["total"]} for row in report["staging"]]
+    columns = ["features", "knobs", "hit_rate", "bytes_over_bus_per_batch", "stall_share", "seconds"]
+    print_table("GPU memory as the fast tier", staged, columns)
     print_table("PyG", report["pyg"].get("rows"), ["fanout", "seconds_per_epoch"])
 
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -135,6 +136,12 @@ struct EndGradients {
   Tensor* at_destination;
 };
 
+/// A feature table, or some rows of one in another order.
+struct TableRows {
+  FeatureView table;
+  std::span<const NodeId> ids = {};  ///< row of `table` for each node; empty: its own number
+};
+
 /// Some rows of a whole graph as a block: bounds of its own, sources are global ids. Refers to the graph.
 struct RowsBlock {
   Tensor::Buffer offsets;
@@ -173,6 +180,11 @@ class Backend {
   /// The same for a table that many batches read: copied if it fits beside a reserve for training, else kept in
   /// host memory that the device reads over the bus.
   virtual DeviceArrays table_to_device(std::span<const std::byte> table) = 0;
+  /// The same, kept in host memory in any case. Throws EnvironmentError if there is too little.
+  virtual DeviceArrays table_to_host(std::span<const std::byte> table) = 0;
+
+  /// Bytes that the device's own memory has left; nothing where it computes in the host's.
+  virtual std::optional<std::int64_t> free_bytes() = 0;
 
   /// Operations that are called from now on find the arrays on the device.
   virtual void wait_for(const DeviceArrays& arrays) = 0;
@@ -251,8 +263,12 @@ class Backend {
   /// empty for the mean. x: [num_nodes x d].
   virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
                               Tensor& out) = 0;
-  virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
+  /// x: the rows of all nodes, or, with ids [num_nodes], of those that the edges of these rows name.
+  virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const TableRows& x,
                               Tensor& out) = 0;
+
+  /// out[ids[i]] = i; the rest of `out` stays. ids: each once, in [0, out.size()), not checked.
+  virtual void number_rows(std::span<const NodeId> ids, std::span<std::int32_t> out) = 0;
 
   /// Rows [first, first + count) of `graph`, for the operations that take a block. Throws InvalidArgument if
   /// they hold 2^31 edges or more.

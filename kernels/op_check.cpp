@@ -238,10 +238,11 @@ void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first,
   check_shape("aggregate_rows", "out", out, out.rows(), x.cols(), x.scalar());
 }
 
-void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
+void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const TableRows& x,
                     const Tensor& out) {
-  check_graph_rows(graph, weights, first, x.num_rows, out);
-  check_shape("aggregate_rows", "out", out, out.rows(), x.dim, out.scalar());
+  const auto num_ids = static_cast<std::int64_t>(x.ids.size());
+  check_graph_rows(graph, weights, first, num_ids > 0 ? num_ids : x.table.num_rows, out);
+  check_shape("aggregate_rows", "out", out, out.rows(), x.table.dim, out.scalar());
 }
 
 void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c) {

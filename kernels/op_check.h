@@ -46,7 +46,7 @@ void edge_softmax_backward(BlockCsrView block, const Tensor& out, const Tensor& 
                            const Tensor& grad_scores);
 void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
                     const Tensor& out);
-void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
+void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const TableRows& x,
                     const Tensor& out);
 void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c);
 void matmul_at_b(const Tensor& a, const Tensor& g, const Tensor& grad_w);

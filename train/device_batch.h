@@ -12,6 +12,7 @@
 #include "sampler/device_sampler.h"
 #include "train/layer.h"
 #include "train/normalization.h"
+#include "train/streamed_features.h"
 
 namespace kith {
 
@@ -54,7 +55,8 @@ struct DeviceGraph {
   CsrView graph;
   std::span<const float> weights;   ///< [num_edges], or empty for a mean
   FeatureView features;             ///< [num_nodes x dim]
-  FeaturePieces* pieces = nullptr;  ///< what reads them instead, where features.data is null
+  FeaturePieces* pieces = nullptr;  ///< on the CPU, what reads them from the file: then features.data is null
+  StreamedFeatures* stream = nullptr;  ///< where the device has no room for them: then features.data is null
 };
 
 }  // namespace kith

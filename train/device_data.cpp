@@ -7,11 +7,16 @@
 
 namespace kith {
 
-DeviceData::DeviceData(Backend& backend, const Dataset& dataset, ModelKind kind)
+DeviceData::DeviceData(Backend& backend, const Dataset& dataset, ModelKind kind, FeatureHome home)
     : backend_(backend), dataset_(dataset), kind_(kind), features_(dataset.features.view()) {
+  if (home == FeatureHome::streamed && backend.name() != "cpu") {
+    features_.data = nullptr;
+    is_streamed_ = true;
+    return;
+  }
   const std::span<const std::byte> bytes(features_.data,
                                          static_cast<std::size_t>(features_.num_rows) * features_.row_bytes());
-  feature_arrays_ = backend.table_to_device(bytes);
+  feature_arrays_ = home == FeatureHome::device ? backend.table_to_device(bytes) : backend.table_to_host(bytes);
   backend.wait_for(feature_arrays_);
   features_.data = feature_arrays_.get<std::byte>(0).data();
 }
@@ -32,11 +37,14 @@ CsrView DeviceData::structure() {
 const DeviceGraph& DeviceData::graph() {
   if (graph_) return *graph_;
   if (kind_ == ModelKind::sage) {
-    graph_ = {.graph = structure(), .weights = {}, .features = features_};
+    if (is_streamed_) stream_.emplace(backend_, dataset_.features.view(), dataset_.graph.view());
+    graph_ = {
+        .graph = structure(), .weights = {}, .features = features_, .stream = stream_ ? &*stream_ : nullptr};
     return *graph_;
   }
   weighted_ = make_whole_graph(kind_, dataset_.graph.view());
   const CsrView host = weighted_.graph.view();
+  if (is_streamed_) stream_.emplace(backend_, dataset_.features.view(), host);
   weighted_arrays_ =
       backend_.to_device(host.offsets, host.neighbors, std::span<const float>(weighted_.weights));
   backend_.wait_for(weighted_arrays_);
@@ -44,7 +52,8 @@ const DeviceGraph& DeviceData::graph() {
                       .neighbors = weighted_arrays_.get<NodeId>(1),
                       .memo = weighted_arrays_.memo()},
             .weights = weighted_arrays_.get<float>(2),
-            .features = features_};
+            .features = features_,
+            .stream = stream_ ? &*stream_ : nullptr};
   return *graph_;
 }
 

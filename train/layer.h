@@ -12,8 +12,12 @@
 #include "graph/views.h"
 #include "kernels/backend.h"
 #include "kernels/tensor.h"
+#include "train/streamed_features.h"
 
 namespace kith {
+
+/// Rows that evaluation handles at a time: bounds its buffers, and is the same for any number of threads.
+inline constexpr std::int64_t kChunkRows = 16384;
 
 /// A trainable matrix with its gradient, [in x out] (the transpose of PyG's) or [1 x out] for a bias.
 /// backward() overwrites the gradient.
@@ -30,8 +34,9 @@ class FeaturePieces;
 struct LayerInput {
   const Tensor* hidden = nullptr;
   FeatureView features;
-  std::span<const NodeId> ids;      ///< [num_sources] global ids; used with features
-  FeaturePieces* pieces = nullptr;  ///< what reads the features where features.data is null: for infer() alone
+  std::span<const NodeId> ids;         ///< [num_sources] global ids; used with features
+  FeaturePieces* pieces = nullptr;     ///< infer() only: reads the rows of `features`, whose data is null
+  StreamedFeatures* stream = nullptr;  ///< infer() only: brings them to a device, the same
 
   std::int64_t dim() const { return hidden ? hidden->cols() : features.dim; }
 };

@@ -121,7 +121,8 @@ Tensor Model::infer(const DeviceGraph& graph) {
     const LayerInput input{.hidden = i == 0 ? nullptr : &hidden,
                            .features = graph.features,
                            .ids = {},
-                           .pieces = i == 0 ? graph.pieces : nullptr};
+                           .pieces = i == 0 ? graph.pieces : nullptr,
+                           .stream = i == 0 ? graph.stream : nullptr};
     Tensor out = layers_[i]->infer(graph.graph, graph.weights, input);
     activate(i, {}, out);
     hidden = std::move(out);

@@ -55,8 +55,8 @@ RunOptions TrainingFlags::resolve() const {
   RunOptions options = run;
   parse_stage_policy(stage);  // throws before the dataset is read
   parse_gathering(gather);
-  KITH_CHECK(features == "map" || features == "load", InvalidArgument,
-             "--features: map or load is expected, got '", features, "'");
+  KITH_CHECK(features == "map" || features == "load" || features == "pinned", InvalidArgument,
+             "--features: map, load or pinned is expected, got '", features, "'");
   KITH_CHECK(threads >= 0, InvalidArgument, "--threads: 0 (all cores) or more is expected, got ", threads);
   options.model.kind = parse_model_kind(model);
   options.loader.sampler.fanouts =
@@ -72,6 +72,7 @@ RunOptions TrainingFlags::resolve() const {
   options.loader.plan.group = group == "auto" ? 0 : parse_whole_number<std::int32_t>(group, "--group");
   options.trainer.metric = parse_metric(metric);
   options.trainer.sample_on = parse_sample_on(sample_on);
+  if (features == "pinned") options.trainer.features = FeatureHome::pinned;
   return options;
 }
 
@@ -206,10 +207,13 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
          "What the fast tier of features holds: none (features are read in place), degree, presample, lru, "
          "sieve, lookahead, lstm or auto")
       ->group(machine);
-  app.add_option("--stage-bytes", flags.stage_bytes, "Size of the fast tier: 64MiB, 2GB or 10% of the features")
+  app.add_option("--stage-bytes", flags.stage_bytes,
+                 "Size of the fast tier, in GPU memory with --device cuda: 64MiB, 2GB or 10% of the features")
       ->group(machine);
-  app.add_option("--host-bytes", flags.host_bytes,
-                 "Size of the tier in host memory below it; what is in neither is read from the file")
+  app.add_option(
+         "--host-bytes", flags.host_bytes,
+         "Size of the tier in host memory below it, pinned with --device cuda; what is in neither is read "
+         "from the file")
       ->group(machine);
   app.add_option("--page-bytes", flags.page_bytes, "Rows that are staged together")->group(machine);
   app.add_option("--lookahead", run.trainer.staging.lookahead, "Batches that --stage lookahead knows ahead")
@@ -217,8 +221,10 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
   app.add_option("--predictor-cpu", run.trainer.staging.predictor_percent,
                  "Percent of a processor for training --stage lstm")
       ->group(machine);
-  app.add_option("--features", flags.features,
-                 "map the feature table or load it; where --stage reads them from the file, map does neither")
+  app.add_option(
+         "--features", flags.features,
+         "map the feature table or load it; where --stage reads them from the file, map does neither; pinned: "
+         "with --device cuda, the GPU reads it in host memory")
       ->group(machine);
   app.add_option("--prefetch-depth", run.loader.prefetch_depth, "Batches made ahead; 0 = inline")
       ->group(machine);

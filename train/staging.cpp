@@ -5,65 +5,116 @@
 #include <numeric>
 #include <utility>
 
-#include "graph/errors.h"
-#include "sampler/device_sampler.h"
-#include "train/model_adjacency.h"
+#include "train/drawer.h"
 #include "train/staging/tiered_features.h"
 #include "train/stopwatch.h"
 
 namespace kith {
 namespace {
 
-/// Sets the labels of the roots.
-void look_up_labels(const Dataset& dataset, std::span<const NodeId> roots, StagedBatch& out) {
-  out.labels.reserve(roots.size());
-  for (const NodeId root : roots) out.labels.push_back(dataset.labels.of_node[root]);
-  out.has_labels = std::ranges::any_of(out.labels, [](std::int32_t label) { return label != kNoLabel; });
-}
-
-/// All of a batch that was sampled on the host, but the way to its rows.
-StagedBatch take(const Dataset& dataset, ModelKind kind, SampledBatch& sampled) {
-  StagedBatch out;
-  out.adjacency = make_adjacency(kind, sampled.batch, dataset.graph.view());
-  look_up_labels(dataset, sampled.batch.roots(), out);
-  out.input_nodes = std::move(sampled.batch.input_nodes);
-  out.stats = sampled.stats;
-  out.sample_seconds = sampled.sample_seconds;
-  return out;
-}
-
+/// Rows are read in place.
 class ResidentStaging final : public Staging {
  public:
-  ResidentStaging(Backend& backend, const Dataset& dataset, FeatureView features, ModelKind kind)
-      : backend_(backend), dataset_(dataset), features_(features), kind_(kind) {}
+  ResidentStaging(Backend& backend, std::unique_ptr<Drawer> drawer, FeatureView features)
+      : backend_(backend), drawer_(std::move(drawer)), features_(features) {}
 
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
-    SampledBatch sampled = loader.sample(plan, epoch, index);
+    Drawn drawn = drawer_->draw(loader, plan, epoch, index);
     const Stopwatch watch;
-    StagedBatch out = take(dataset_, kind_, sampled);
-    out.batch = to_device(backend_, out.adjacency, features_, out.input_nodes, out.labels);
-    out.stage_seconds = watch.seconds();
+    StagedBatch& out = drawn.staged;
+    out.batch = drawn.is_on_device()
+                    ? to_device(backend_, std::move(drawn.sample), features_, out.labels)
+                    : to_device(backend_, out.adjacency, features_, out.input_nodes, out.labels);
+    out.stage_seconds += watch.seconds();
+    return std::move(out);
+  }
+
+ private:
+  Backend& backend_;
+  std::unique_ptr<Drawer> drawer_;
+  FeatureView features_;
+};
+
+/// What TieredStaging does to tiers, wherever the fast one is.
+class Tiers {
+ public:
+  virtual ~Tiers() = default;
+  virtual std::int32_t lookahead() const = 0;
+  virtual void reveal(std::span<const NodeId> rows, std::size_t num_roots) = 0;
+  /// Starts to bring the rows of the oldest batch revealed.
+  virtual void begin(std::span<const NodeId> rows) = 0;
+  /// The rows of the oldest batch begun.
+  virtual StagedRows finish() = 0;
+  virtual std::vector<NodeId> input_nodes_of(const DeviceSample& sample) = 0;
+};
+
+class HostTiers final : public Tiers {
+ public:
+  HostTiers(Backend& backend, const Dataset& dataset, const Loader& loader, const StagingOptions& options)
+      : backend_(backend), table_(dataset.features.view()), tiers_(dataset, loader, options) {}
+
+  std::int32_t lookahead() const override { return tiers_.lookahead(); }
+  void reveal(std::span<const NodeId> rows, std::size_t num_roots) override { tiers_.reveal(rows, num_roots); }
+  std::vector<NodeId> input_nodes_of(const DeviceSample&) override {
+    return {};
+  }  // the CPU has no such samples
+
+  void begin(std::span<const NodeId> rows) override {
+    begun_.push_back({.arrays = {}, .view = table_, .traffic = {}, .memory = {}});
+    StagedRows& out = begun_.back();  // once its rows are under way, it must not go
+    // A reused buffer of the backend's: fresh memory would cost more to touch than to fill.
+    const std::size_t row_values = (table_.row_bytes() + sizeof(float) - 1) / sizeof(float);
+    out.view.num_rows = static_cast<std::int64_t>(rows.size());
+    out.memory = backend_.empty(out.view.num_rows, static_cast<std::int64_t>(row_values), Scalar::f32);
+    auto* const data = reinterpret_cast<std::byte*>(out.memory.data<float>());
+    out.view.data = data;
+    tiers_.begin(rows, data);
+  }
+
+  StagedRows finish() override {
+    const StageTraffic traffic = tiers_.finish();
+    StagedRows out = std::move(begun_.front());
+    begun_.pop_front();
+    out.traffic = traffic;
     return out;
   }
 
  private:
   Backend& backend_;
-  const Dataset& dataset_;
-  FeatureView features_;
-  ModelKind kind_;
+  FeatureView table_;
+  std::deque<StagedRows> begun_;
+  TieredFeatures tiers_;  ///< stops before what it writes to goes
 };
 
-/// Reads the rows of the next batch while those of the present one are waited for, so that the disk never waits
-/// for sampling or copying.
+class OnDeviceTiers final : public Tiers {
+ public:
+  OnDeviceTiers(Backend& backend, const Dataset& dataset, const TieredStagingOptions& options)
+      : tiers_(backend, dataset, options.loader, options.staging, options.needs) {}
+
+  std::int32_t lookahead() const override { return tiers_.lookahead(); }
+  void reveal(std::span<const NodeId> rows, std::size_t num_roots) override { tiers_.reveal(rows, num_roots); }
+  void begin(std::span<const NodeId> rows) override { begun_.push_back(tiers_.stage(rows)); }
+  StagedRows finish() override {
+    StagedRows out = std::move(begun_.front());
+    begun_.pop_front();
+    return out;
+  }
+  std::vector<NodeId> input_nodes_of(const DeviceSample& sample) override {
+    return tiers_.download_ids(sample.arrays, 0);
+  }
+
+ private:
+  DeviceTiers tiers_;
+  std::deque<StagedRows> begun_;
+};
+
+/// Draws as far ahead as the policy wants to know, and begins num_ahead batches beyond the one that is asked
+/// for, so that a disk never waits for drawing or copying.
 class TieredStaging final : public Staging {
  public:
-  TieredStaging(Backend& backend, const Dataset& dataset, const Loader& loader, ModelKind kind,
-                const StagingOptions& options)
-      : backend_(backend),
-        dataset_(dataset),
-        kind_(kind),
-        num_ahead_(loader.options().prefetch_depth > 0 ? 1 : 0),
-        tiers_(dataset, loader, options) {}
+  TieredStaging(Backend& backend, std::unique_ptr<Drawer> drawer, std::unique_ptr<Tiers> tiers,
+                std::size_t num_ahead)
+      : backend_(backend), num_ahead_(num_ahead), drawer_(std::move(drawer)), tiers_(std::move(tiers)) {}
 
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
     // Batches may be asked for until somebody hears of one that failed.
@@ -73,146 +124,104 @@ class TieredStaging final : public Staging {
     ++next_index_;
     const std::size_t end = std::min(plan.size(), index + 1 + num_ahead_);
     while (index + begun_.size() < end) begin_next(loader, plan, epoch);
-    StagedBatch out = std::move(begun_.front());
+    Drawn next = std::move(begun_.front());
     begun_.pop_front();
     const Stopwatch watch;
-    out.traffic = tiers_.finish();
-    out.batch = to_device(backend_, out.adjacency, features_of(out), out.staged_ids, out.labels);
-    out.stage_seconds += watch.seconds();
+    send(next, tiers_->finish(), next.staged);
+    next.staged.stage_seconds += watch.seconds();
     has_failed_ = false;
-    return out;
+    return std::move(next.staged);
   }
 
  private:
   /// Serves what an epoch that was left in the middle had revealed: the tiers keep the order.
   void go_to(std::int32_t epoch, std::size_t index) {
-    for (; !begun_.empty(); begun_.pop_front()) tiers_.finish();
+    for (; !begun_.empty(); begun_.pop_front()) tiers_->finish();
     for (; !ahead_.empty(); ahead_.pop_front()) {
-      StagedBatch unused;
-      unused.input_nodes = std::move(ahead_.front().batch.input_nodes);
-      begin_rows(unused);
-      tiers_.finish();
+      tiers_->begin(ahead_.front().staged.input_nodes);
+      tiers_->finish();
     }
     epoch_ = epoch;
-    next_index_ = num_sampled_ = index;
+    next_index_ = num_drawn_ = index;
   }
 
   /// Of the batches that are not begun, the first one.
   void begin_next(const Loader& loader, const Plan& plan, std::int32_t epoch) {
-    const std::size_t index = num_sampled_ - ahead_.size();
-    const std::size_t end = std::min(plan.size(), index + 1 + static_cast<std::size_t>(tiers_.lookahead()));
-    for (; num_sampled_ < end; ++num_sampled_) {
-      ahead_.push_back(loader.sample(plan, epoch, num_sampled_));
-      tiers_.reveal(ahead_.back().batch);
+    const std::size_t index = num_drawn_ - ahead_.size();
+    const std::size_t end = std::min(plan.size(), index + 1 + static_cast<std::size_t>(tiers_->lookahead()));
+    for (; num_drawn_ < end; ++num_drawn_) {
+      ahead_.push_back(drawer_->draw(loader, plan, epoch, num_drawn_));
+      reveal(ahead_.back(), plan[num_drawn_].size());
     }
-    SampledBatch sampled = std::move(ahead_.front());
-    ahead_.pop_front();
     const Stopwatch watch;
-    begun_.emplace_back();  // first: once its rows are under way, it must not go
-    try {
-      begun_.back() = take(dataset_, kind_, sampled);
-      begin_rows(begun_.back());
-    } catch (...) {
-      begun_.pop_back();
-      throw;
-    }
-    begun_.back().stage_seconds = watch.seconds();
+    begun_.push_back(std::move(ahead_.front()));
+    ahead_.pop_front();
+    StagedBatch& staged = begun_.back().staged;
+    tiers_->begin(staged.input_nodes);
+    staged.stage_seconds += watch.seconds();
   }
 
-  void begin_rows(StagedBatch& out) {
-    const auto num_rows = static_cast<std::int64_t>(out.input_nodes.size());
-    // A reused buffer of the backend's: fresh memory would cost more to touch than to fill.
-    const std::size_t row_bytes = dataset_.features.view().row_bytes();
-    const auto row_values = static_cast<std::int64_t>((row_bytes + sizeof(float) - 1) / sizeof(float));
-    out.staged_rows = backend_.empty(num_rows, row_values, Scalar::f32);
+  void reveal(Drawn& drawn, std::size_t num_roots) {
+    const Stopwatch watch;
+    StagedBatch& staged = drawn.staged;
+    if (drawn.is_on_device()) staged.input_nodes = tiers_->input_nodes_of(drawn.sample);
+    tiers_->reveal(staged.input_nodes, num_roots);
+    staged.stage_seconds += watch.seconds();
+  }
+
+  void send(Drawn& drawn, StagedRows rows, StagedBatch& out) {
+    out.traffic = rows.traffic;
+    out.staged_rows = std::move(rows.memory);
     out.staged_ids.resize(out.input_nodes.size());
     std::iota(out.staged_ids.begin(), out.staged_ids.end(), NodeId{0});
-    tiers_.begin(out.input_nodes, reinterpret_cast<std::byte*>(out.staged_rows.data<float>()));
-  }
-
-  FeatureView features_of(const StagedBatch& staged) const {
-    FeatureView rows = dataset_.features.view();
-    rows.data = reinterpret_cast<const std::byte*>(staged.staged_rows.data<float>());
-    rows.num_rows = static_cast<std::int64_t>(staged.input_nodes.size());
-    return rows;
-  }
-
-  Backend& backend_;
-  const Dataset& dataset_;
-  ModelKind kind_;
-  std::size_t num_ahead_;           ///< batches begun beyond the one that is asked for
-  std::deque<SampledBatch> ahead_;  ///< revealed and not begun
-  std::deque<StagedBatch> begun_;   ///< their rows are on the way
-  TieredFeatures tiers_;            ///< stops before what it writes to goes
-  bool has_failed_ = false;
-  std::int32_t epoch_ = -1;      ///< the present one
-  std::size_t next_index_ = 0;   ///< of its batches, to be asked for
-  std::size_t num_sampled_ = 0;  ///< index of the next one to reveal
-};
-
-/// Keeps its sampler as long as loaders sample alike: its tables are as large as the graph.
-class DeviceSampledStaging final : public Staging {
- public:
-  DeviceSampledStaging(Backend& backend, const Dataset& dataset, DeviceData& data)
-      : backend_(backend), dataset_(dataset), features_(data.features()), graph_(data.structure()) {}
-
-  StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
-    if (!sampler_ || options_ != loader.options().sampler || bias_level_ != loader.options().bias_level) {
-      begin(loader);
+    if (drawn.is_on_device()) {
+      out.batch = to_device(backend_, std::move(drawn.sample), rows.view, out.labels);
+      out.batch.arrays.push_back(backend_.to_device(std::span<const NodeId>(out.staged_ids)));
+      out.batch.rows = out.batch.arrays.back().get<NodeId>(0);
+    } else {
+      out.batch = to_device(backend_, out.adjacency, rows.view, out.staged_ids, out.labels);
     }
-    const Stopwatch watch;
-    StagedBatch out;
-    const std::span<const NodeId> roots = plan[index];
-    DeviceSample sample = sampler_->sample(roots, epoch, loader.draws(plan, index), loader.p_intra(epoch));
-    out.stats = describe_roots(roots, loader.communities(), dataset_.labels.of_node);
-    out.stats.input_nodes = sample.hop_bounds.back();
-    out.stats.edges = sample.edge_bounds.back();
-    out.stats.intra_edges = sample.num_intra_edges;
-    out.sample_seconds = watch.seconds();
-    look_up_labels(dataset_, roots, out);
-    out.batch = to_device(backend_, std::move(sample), features_, out.labels);
-    out.stage_seconds = watch.seconds() - out.sample_seconds;
-    return out;
-  }
-
- private:
-  void begin(const Loader& loader) {
-    sampler_.reset();  // before the next one takes its memory
-    options_ = loader.options().sampler;
-    bias_level_ = loader.options().bias_level;
-    sampler_ = make_device_sampler(backend_, dataset_.graph.view(), dataset_.communities(bias_level_), options_,
-                                   graph_);
+    out.batch.arrays.push_back(std::move(rows.arrays));
   }
 
   Backend& backend_;
-  const Dataset& dataset_;
-  FeatureView features_;
-  CsrView graph_;  ///< on the device: evaluation reads it too
-  SamplerOptions options_;
-  std::int32_t bias_level_ = 0;
-  std::unique_ptr<DeviceSampler> sampler_;
+  std::size_t num_ahead_;
+  std::unique_ptr<Drawer> drawer_;
+  std::unique_ptr<Tiers> tiers_;
+  std::deque<Drawn> ahead_;  ///< revealed and not begun
+  std::deque<Drawn> begun_;  ///< their rows are on the way
+  bool has_failed_ = false;
+  std::int32_t epoch_ = -1;     ///< the present one
+  std::size_t next_index_ = 0;  ///< of its batches, to stage
+  std::size_t num_drawn_ = 0;   ///< index of the next one to reveal
 };
 
 }  // namespace
 
 std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& dataset, FeatureView features,
                                                ModelKind kind) {
-  return std::make_unique<ResidentStaging>(backend, dataset, features, kind);
+  return std::make_unique<ResidentStaging>(backend, make_host_drawer(dataset, kind), features);
 }
 
 std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset, DeviceData& data,
                                                      ModelKind kind) {
-  KITH_CHECK(kind == ModelKind::sage, InvalidArgument,
-             "--sample-on device: expected --model sage, whose layers take a batch as it is drawn, got ",
-             name_of(kind));
-  return std::make_unique<DeviceSampledStaging>(backend, dataset, data);
+  return std::make_unique<ResidentStaging>(backend, make_device_drawer(backend, dataset, data, kind),
+                                           data.features());
 }
 
-std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, const Loader& loader,
-                                             ModelKind kind, const StagingOptions& options) {
-  KITH_CHECK(backend.name() == "cpu", InvalidArgument, "--stage ", name_of(options.policy),
-             ": tiers are managed on the CPU only so far, got device ", backend.name());
-  return std::make_unique<TieredStaging>(backend, dataset, loader, kind, options);
+std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, ModelKind kind,
+                                             const TieredStagingOptions& options) {
+  std::unique_ptr<Drawer> drawer = options.sampled_on != nullptr
+                                       ? make_device_drawer(backend, dataset, *options.sampled_on, kind)
+                                       : make_host_drawer(dataset, kind);
+  if (backend.name() != "cpu") {
+    // One at a time: a batch's rows take the device's memory.
+    return std::make_unique<TieredStaging>(backend, std::move(drawer),
+                                           std::make_unique<OnDeviceTiers>(backend, dataset, options), 0);
+  }
+  const std::size_t num_ahead = options.loader.options().prefetch_depth > 0 ? 1 : 0;
+  auto tiers = std::make_unique<HostTiers>(backend, dataset, options.loader, options.staging);
+  return std::make_unique<TieredStaging>(backend, std::move(drawer), std::move(tiers), num_ahead);
 }
 
 }  // namespace kith

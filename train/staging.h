@@ -13,6 +13,7 @@
 #include "train/loader.h"
 #include "train/model.h"
 #include "train/normalization.h"
+#include "train/staging/device_tiers.h"
 #include "train/staging/options.h"
 #include "train/staging/traffic.h"
 
@@ -20,15 +21,14 @@ namespace kith {
 
 /// A batch that compute can start on.
 struct StagedBatch {
-  std::vector<NodeId>
-      input_nodes;           ///< [num_inputs] global ids; empty where the batch was sampled on the device
-  BatchAdjacency adjacency;  ///< on the host; `batch` may refer to it
+  std::vector<NodeId> input_nodes;   ///< [num_inputs] global ids; empty where they are on the device alone
+  BatchAdjacency adjacency;          ///< on the host; `batch` may refer to it
   std::vector<std::int32_t> labels;  ///< [num_roots], on the host; `batch` may refer to them
   DeviceBatch batch;                 ///< wait_on() before it is used
   bool has_labels = false;           ///< a root has a label
-  Tensor staged_rows;                ///< feature rows of this batch alone, if they are not read in place
-  std::vector<NodeId> staged_ids;    ///< [num_inputs] and their numbers there
-  StageTraffic traffic;              ///< through the tiers; nothing if rows are read in place
+  Tensor staged_rows;  ///< on the CPU, the feature rows of this batch alone, if they are not read in place
+  std::vector<NodeId> staged_ids;  ///< [num_inputs] and their numbers there
+  StageTraffic traffic;            ///< through the tiers; nothing if rows are read in place
   BatchStats stats;
   double sample_seconds = 0;
   double stage_seconds = 0;
@@ -54,10 +54,18 @@ std::unique_ptr<Staging> make_resident_staging(Backend& backend, const Dataset& 
 std::unique_ptr<Staging> make_device_sampled_staging(Backend& backend, const Dataset& dataset, DeviceData& data,
                                                      ModelKind kind);
 
-/// Samples on the host, and copies the rows of every batch out of tiers that options.policy manages. Samples an
-/// epoch of `loader` first, for their statistics. Throws InvalidArgument unless the backend is the CPU's.
-/// `backend` and `dataset` must outlive it.
-std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, const Loader& loader,
-                                             ModelKind kind, const StagingOptions& options);
+/// How batches come through tiers.
+struct TieredStagingOptions {
+  const Loader& loader;  ///< its epoch 0 is sampled for statistics
+  StagingOptions staging = {};
+  DeviceData* sampled_on = nullptr;  ///< whose graph batches are drawn from on the device; null: on the host
+  DeviceNeeds needs = {};            ///< on a device
+};
+
+/// Copies the rows of every batch out of tiers that options.staging.policy manages, the fast one in the memory
+/// of the backend's device. Throws as TieredFeatures and DeviceTiers do. `backend` and `dataset` must outlive
+/// it.
+std::unique_ptr<Staging> make_tiered_staging(Backend& backend, const Dataset& dataset, ModelKind kind,
+                                             const TieredStagingOptions& options);
 
 }  // namespace kith

@@ -204,6 +204,8 @@ void add_train_command(CLI::App& app) {
       "  kith train products.kith.h5 --model sage --mix 1 --p-intra 0.5 --json random.json\n"
       "Features larger than memory: rows come from the file, a tenth of them stay at hand\n"
       "  kith train papers.kith.h5 --stage auto --stage-bytes 10% --host-bytes 0\n"
+      "The same on a GPU: 8 GB of features in its memory, 64 GB pinned, the rest in the file\n"
+      "  kith train papers.kith.h5 --device cuda --stage lru --stage-bytes 8GB --host-bytes 64GB\n"
       "A run that may be killed at any time; started again with --resume it goes on\n"
       "  kith train products.kith.h5 --checkpoint run/ --checkpoint-every 30s --resume\n"
       "Ctrl-C ends it after the batch, with a checkpoint; a second one at once.");

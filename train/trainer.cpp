@@ -9,6 +9,7 @@
 
 #include "graph/errors.h"
 #include "sampler/locality_meter.h"
+#include "train/device_needs.h"
 #include "train/profile.h"
 #include "train/stopwatch.h"
 
@@ -39,6 +40,21 @@ std::string describe_unchecked(const Dataset& dataset, const Loader& loader, con
   return text + (roots.size() > kNamedRoots ? ", ... of the source)" : " of the source)");
 }
 
+/// Says before any work is done if a device has too little memory for the fast tier.
+FeatureHome home_of(Model& model, const Dataset& dataset, const TrainerOptions& options) {
+  KITH_CHECK(options.features == FeatureHome::device ||
+                 (model.backend().name() != "cpu" && options.staging.policy == StagePolicy::none),
+             InvalidArgument, "--features pinned: expected --device cuda and --stage none, got ",
+             model.backend().name(), " and ", name_of(options.staging.policy));
+  const FeatureHome home = feature_home(model.backend(), dataset, options.staging);
+  if (options.staging.policy == StagePolicy::none) return options.features;
+  const FeatureView table = dataset.features.view();
+  const std::int64_t whole = table.num_rows * static_cast<std::int64_t>(table.row_bytes());
+  require_device_memory(model.backend(), std::min(options.staging.stage_bytes, whole),
+                        device_bytes_besides_batches(model.options(), dataset, home));
+  return home;
+}
+
 }  // namespace
 
 EpochProgress begin_epoch(std::int32_t epoch) {
@@ -66,7 +82,7 @@ Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& opt
       dataset_(check_trainable(dataset)),
       options_(options),
       optimizer_(model.backend(), model.parameters(), options.adam),
-      data_(model.backend(), dataset, model.options().kind) {
+      data_(model.backend(), dataset, model.options().kind, home_of(model, dataset, options)) {
   KITH_CHECK(options.metric != Metric::roc_auc || dataset.labels.num_classes == 2, InvalidArgument,
              "train: metric roc-auc needs two classes, the dataset has ", dataset.labels.num_classes);
   if (dataset.features.is_in_memory()) return;
@@ -79,30 +95,43 @@ Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& opt
 
 bool Trainer::samples_on_device(const Loader& loader) const {
   const bool is_possible = model_.backend().name() != "cpu" && model_.options().kind == ModelKind::sage &&
-                           options_.staging.policy == StagePolicy::none &&
                            loader.options().sampler.kind != SamplerKind::cluster;
   if (options_.sample_on == SampleOn::automatic) return is_possible;
   KITH_CHECK(options_.sample_on == SampleOn::host || is_possible, InvalidArgument,
-             "--sample-on device: expected --device cuda, --model sage, --stage none and a sampler other than "
-             "cluster, got ",
-             model_.backend().name(), ", ", name_of(model_.options().kind), ", ",
-             name_of(options_.staging.policy), " and ", name_of(loader.options().sampler.kind));
+             "--sample-on device: expected --device cuda, --model sage and a sampler other than cluster, got ",
+             model_.backend().name(), ", ", name_of(model_.options().kind), " and ",
+             name_of(loader.options().sampler.kind));
   return options_.sample_on == SampleOn::device;
 }
 
 Staging& Trainer::staging_for(const Loader& loader) {
   const bool is_on_device = samples_on_device(loader);
+  if (options_.staging.policy != StagePolicy::none) return tiers_for(loader, is_on_device);
   std::unique_ptr<Staging>& made = is_on_device ? device_sampled_ : staging_;
   if (made) return *made;
   Backend& backend = model_.backend();
   const ModelKind kind = model_.options().kind;
-  if (options_.staging.policy != StagePolicy::none) {
-    made = make_tiered_staging(backend, dataset_, loader, kind, options_.staging);
-  } else {
-    made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_, kind)
-                        : make_resident_staging(backend, dataset_, data_.features(), kind);
-  }
+  made = is_on_device ? make_device_sampled_staging(backend, dataset_, data_, kind)
+                      : make_resident_staging(backend, dataset_, data_.features(), kind);
   return *made;
+}
+
+Staging& Trainer::tiers_for(const Loader& loader, bool is_on_device) {
+  if (staging_ && is_on_device == is_drawing_on_device_) return *staging_;
+  staging_.reset();  // there is room for one fast tier
+  is_drawing_on_device_ = is_on_device;
+  Backend& backend = model_.backend();
+  const ModelOptions& model = model_.options();
+  const FeatureHome home = options_.staging.host_bytes < 0 ? FeatureHome::pinned : FeatureHome::streamed;
+  staging_ = make_tiered_staging(
+      backend, dataset_, model.kind,
+      {.loader = loader,
+       .staging = options_.staging,
+       .sampled_on = is_on_device ? &data_ : nullptr,
+       .needs = {.pinned = data_.features(),
+                 .training_bytes = device_bytes_besides_batches(model, dataset_, home),
+                 .bytes_per_row = 2 * static_cast<std::int64_t>(sizeof(float)) * model.hidden_channels}});
+  return *staging_;
 }
 
 EpochReport Trainer::run_epoch(const Loader& loader, std::int32_t epoch,
@@ -131,7 +160,7 @@ bool Trainer::advance(const Loader& loader, EpochProgress& epoch,
   Backend& backend = model_.backend();
   if (epoch.loss_totals.empty()) epoch.loss_totals = backend.zero_loss();
   staging_for(loader);  // not on the thread that makes batches
-  report.has_locality = !samples_on_device(loader);
+  report.has_locality = !samples_on_device(loader) || options_.staging.policy != StagePolicy::none;
   LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
   if (epoch.next_batch > 0 && report.has_locality) {  // what the next batch has in common with the one before
     const MiniBatch before = loader.sample(plan, report.epoch, epoch.next_batch - 1).batch;

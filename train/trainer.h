@@ -40,7 +40,7 @@ struct EpochReport {
   BatchStats stats;      ///< sums over the batches
   StageTraffic traffic;  ///< the same; nothing if features are read in place
   bool has_locality =
-      true;  ///< whether stats.pages and stats.reused_input_nodes were counted: on the host only
+      true;  ///< whether stats.pages and stats.reused_input_nodes were counted: where the host knows the rows
 };
 
 /// Where batches are sampled.
@@ -60,6 +60,8 @@ struct TrainerOptions {
   Metric metric = Metric::accuracy;
   SampleOn sample_on = SampleOn::automatic;
   StagingOptions staging = {};  ///< policy `none`: features are read in place
+  /// With policy `none`: device, or pinned, to leave a device's memory to others (bench/gpu.sh measures it).
+  FeatureHome features = FeatureHome::device;
 };
 
 /// The loss or a parameter is NaN or infinite: the run will not recover.
@@ -129,6 +131,7 @@ class Trainer {
  private:
   bool samples_on_device(const Loader& loader) const;
   Staging& staging_for(const Loader& loader);
+  Staging& tiers_for(const Loader& loader, bool is_on_device);
   StagedBatch make_batch(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index);
   void train_on(StagedBatch& staged, EpochProgress& epoch);
 
@@ -140,6 +143,7 @@ class Trainer {
   std::optional<FeaturePieces> pieces_;  ///< for evaluation, if the features are left in their file
   std::unique_ptr<Staging> staging_;     ///< made when an epoch first needs it, as the other
   std::unique_ptr<Staging> device_sampled_;
+  bool is_drawing_on_device_ = false;  ///< for staging_, if that has tiers
   std::int64_t step_ = 0;
   Profile* profile_ = nullptr;
 };

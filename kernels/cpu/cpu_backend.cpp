@@ -175,10 +175,14 @@ void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, N
   cpu::aggregate(adjacency_of(graph, weights, first), Rows::of(x), out);
 }
 
-void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
+void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const TableRows& x,
                                 Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
-  cpu::aggregate(adjacency_of(graph, weights, first), Rows::of(x, nullptr), out);
+  cpu::aggregate(adjacency_of(graph, weights, first), Rows::of(x.table, x.ids.data()), out);
+}
+
+void CpuBackend::number_rows(std::span<const NodeId> ids, std::span<std::int32_t> out) {
+  for (std::size_t i = 0; i < ids.size(); ++i) out[ids[i]] = static_cast<std::int32_t>(i);
 }
 
 RowsBlock CpuBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {

@@ -9,6 +9,7 @@
 #include "kernels/cuda/aggregate.h"
 #include "kernels/cuda/aggregate_max.h"
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/copy_rows.h"
 #include "kernels/cuda/dense.h"
 #include "kernels/cuda/dropout.h"
 #include "kernels/cuda/edge_ops.h"
@@ -33,6 +34,21 @@ DeviceTraits read_traits() {
       .l2_bytes = static_cast<std::size_t>(attribute(cudaDevAttrL2CacheSize)),
       .num_multiprocessors = attribute(cudaDevAttrMultiProcessorCount),
       .shared_bytes_per_block = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin))};
+}
+
+/// What was freed and stays with the process, for the next request.
+std::size_t unused_in_pool() {
+  int device = 0;
+  CUDA_CHECK(cudaGetDevice(&device));
+  cudaMemPool_t pool{};
+  CUDA_CHECK(cudaDeviceGetDefaultMemPool(&pool, device));
+  const auto bytes = [&](cudaMemPoolAttr which) {
+    std::uint64_t value = 0;
+    CUDA_CHECK(cudaMemPoolGetAttribute(pool, which, &value));
+    return value;
+  };
+  const std::uint64_t used = bytes(cudaMemPoolAttrUsedMemCurrent);
+  return static_cast<std::size_t>(std::max(bytes(cudaMemPoolAttrReservedMemCurrent), used) - used);
 }
 
 }  // namespace
@@ -111,17 +127,25 @@ DeviceArrays CudaBackend::to_device(std::span<const std::span<const std::byte>> 
 
 DeviceArrays CudaBackend::table_to_device(std::span<const std::byte> table) {
   constexpr double kReserve = 0.25;  // of the free memory, for the graph and what training needs
-  std::size_t free_bytes = 0;
-  std::size_t total_bytes = 0;
-  CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
-  if (static_cast<double>(table.size()) <= (1 - kReserve) * static_cast<double>(free_bytes)) {
+  if (static_cast<double>(table.size()) <= (1 - kReserve) * static_cast<double>(*free_bytes())) {
     return to_device(std::span(&table, 1));
   }
+  return table_to_host(table);
+}
+
+DeviceArrays CudaBackend::table_to_host(std::span<const std::byte> table) {
   std::vector<Tensor::Buffer> pinned;
   pinned.push_back(make_pinned(table.size()));
   std::memcpy(pinned.front().get(), table.data(), table.size());
   const std::span<const std::byte> placed(pinned.front().get(), table.size());
   return {{placed}, std::move(pinned)};
+}
+
+std::optional<std::int64_t> CudaBackend::free_bytes() {
+  std::size_t free_bytes = 0;
+  std::size_t total_bytes = 0;
+  CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
+  return static_cast<std::int64_t>(free_bytes + unused_in_pool());
 }
 
 void CudaBackend::wait_for(const DeviceArrays& arrays) {
@@ -245,15 +269,20 @@ void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, 
   cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x), out);
 }
 
-void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
-                                 Tensor& out) {
+void CudaBackend::aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first,
+                                 const TableRows& x, Tensor& out) {
   op_check::aggregate_rows(graph, weights, first, x, out);
   if (sparse_) {
-    Tensor rows = empty(x.num_rows, x.dim, out.scalar());  // it wants the type of the result, contiguous
-    cuda::gather(context_, Rows::of(x, nullptr), rows);
+    Tensor rows =
+        empty(x.table.num_rows, x.table.dim, out.scalar());  // it wants the type of the result, contiguous
+    cuda::gather(context_, Rows::of(x.table, x.ids.data()), rows);
     return sparse_->aggregate_rows(context_, graph, weights, first, rows, out);
   }
-  cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x, nullptr), out);
+  cuda::aggregate(context_, adjacency_of(graph, weights, first), Rows::of(x.table, x.ids.data()), out);
+}
+
+void CudaBackend::number_rows(std::span<const NodeId> ids, std::span<std::int32_t> out) {
+  cuda::number_rows(context_, ids, out);
 }
 
 RowsBlock CudaBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {

@@ -32,6 +32,8 @@ class CudaBackend final : public Backend {
   void download(const Tensor& from, std::span<double> values) override;
   DeviceArrays to_device(std::span<const std::span<const std::byte>> arrays) override;
   DeviceArrays table_to_device(std::span<const std::byte> table) override;
+  DeviceArrays table_to_host(std::span<const std::byte> table) override;
+  std::optional<std::int64_t> free_bytes() override;
   void wait_for(const DeviceArrays& arrays) override;
   void read_rows(FeatureView table, std::int64_t first, Tensor& out) override;
   void gather(FeatureView table, std::span<const NodeId> ids, Tensor& out) override;
@@ -59,8 +61,9 @@ class CudaBackend final : public Backend {
                              Tensor& grad_scores) override;
   void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const Tensor& x,
                       Tensor& out) override;
-  void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, FeatureView x,
+  void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const TableRows& x,
                       Tensor& out) override;
+  void number_rows(std::span<const NodeId> ids, std::span<std::int32_t> out) override;
   RowsBlock rows_as_block(CsrView graph, NodeId first, std::int64_t count) override;
   void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
               Tensor& c) override;

@@ -105,10 +105,15 @@ PinnedBlocks::Block PinnedBlocks::take(std::size_t bytes) {
   }
   Block block;
   block.bytes = std::min(bytes + bytes / 4, kMaxBytes);  // batches differ a little in size
-  void* data = nullptr;
-  CUDA_CHECK(cudaMallocHost(&data, block.bytes));
-  block.data = static_cast<std::byte*>(data);
   CUDA_CHECK(cudaEventCreateWithFlags(&block.copied, cudaEventDisableTiming));
+  try {
+    void* data = nullptr;
+    CUDA_CHECK(cudaMallocHost(&data, block.bytes));
+    block.data = static_cast<std::byte*>(data);
+  } catch (...) {
+    ignore(cudaEventDestroy(block.copied));
+    throw;
+  }
   return block;
 }
 
@@ -139,8 +144,13 @@ void PinnedBlocks::copy_to_device(std::span<const std::span<const std::byte>> ar
         position = 0;
       }
     }
-    CUDA_CHECK(cudaMemcpyAsync(to + done, block.data, bytes, cudaMemcpyHostToDevice, stream));
-    CUDA_CHECK(cudaEventRecord(block.copied, stream));
+    try {
+      CUDA_CHECK(cudaMemcpyAsync(to + done, block.data, bytes, cudaMemcpyHostToDevice, stream));
+      CUDA_CHECK(cudaEventRecord(block.copied, stream));
+    } catch (...) {
+      give(block);
+      throw;
+    }
     give(block);
     done += bytes;
   }

@@ -272,7 +272,7 @@ TEST_P(Aggregate, SumsARangeOfRowsOfAWholeGraph) {
       const std::vector<double> expected(all.begin() + first * 9, all.begin() + (first + count) * 9);
       Tensor out = backend_->empty(count, 9, Scalar::f64);
       backend_->aggregate_rows(graph, device_block.weights(is_weighted), first,
-                               table.view(there.get<std::byte>(2)), out);
+                               TableRows{.table = table.view(there.get<std::byte>(2))}, out);
       expect_close(values(out), expected, 1e-12);
       backend_->fill(out, 0);
       backend_->aggregate_rows(graph, device_block.weights(is_weighted), first,
@@ -280,6 +280,33 @@ TEST_P(Aggregate, SumsARangeOfRowsOfAWholeGraph) {
       expect_close(values(out), expected, 1e-12);
     }
   }
+}
+
+TEST_P(Aggregate, ReadsTheRowsOfAGraphInAnyOrderToTheSameBits) {
+  const Block block = random_block(60, 60, 400);
+  const std::vector<EdgeOffset> offsets(block.offsets.begin(), block.offsets.end());
+  const Table table = random_table(60, 9, FeatureType::f16);
+  std::vector<NodeId> nodes(60);
+  std::iota(nodes.begin(), nodes.end(), 0);
+  std::ranges::shuffle(nodes, std::mt19937_64(4));
+  std::vector<std::byte> packed;  // row i is that of node nodes[i]
+  for (const NodeId node : nodes) {
+    const auto row = table.bytes.begin() + node * 18;
+    packed.insert(packed.end(), row, row + 18);
+  }
+  const DeviceArrays there = to_device(offsets, block.sources, table.bytes);
+  const DeviceArrays moved = to_device(nodes, packed);
+  const CsrView graph{there.get<EdgeOffset>(0), there.get<NodeId>(1)};
+  test::DeviceInts ids(*backend_, 60);
+  backend_->number_rows(moved.get<NodeId>(0), ids);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    EXPECT_EQ(ids.values()[static_cast<std::size_t>(nodes[i])], static_cast<std::int32_t>(i));
+  }
+  Tensor in_place = backend_->empty(40, 9, Scalar::f32), through_ids = backend_->empty(40, 9, Scalar::f32);
+  backend_->aggregate_rows(graph, {}, 11, TableRows{.table = table.view(there.get<std::byte>(2))}, in_place);
+  backend_->aggregate_rows(graph, {}, 11, TableRows{.table = table.view(moved.get<std::byte>(1)), .ids = ids},
+                           through_ids);
+  EXPECT_EQ(values(through_ids), values(in_place));
 }
 
 TEST_P(Aggregate, GivesTheSameBitsForAnyNumberOfThreads) {

@@ -64,6 +64,8 @@ const Tensor input_rows(Backend& backend, const LayerInput& input, std::int64_t 
   Tensor rows = backend.empty(count, input.dim(), scalar);
   if (input.pieces != nullptr) {
     backend.read_rows(input.pieces->read(first, count), 0, rows);
+  } else if (input.stream != nullptr) {
+    backend.read_rows(input.stream->nodes(first, count).table, 0, rows);
   } else {
     backend.read_rows(input.features, first, rows);
   }
@@ -102,8 +104,11 @@ Tensor infer_aggregated(Backend& backend, CsrView graph, std::span<const float> 
       backend.aggregate_rows(graph, edge_weights, first_node, *input.hidden, aggregated);
     } else if (input.pieces != nullptr) {
       aggregate_pieces(backend, graph, edge_weights, input, first_node, aggregated);
+    } else if (input.stream != nullptr) {
+      const StreamedRows part = input.stream->neighbors_of(first, count);
+      backend.aggregate_rows(graph, edge_weights, first_node, part.rows(), aggregated);
     } else {
-      backend.aggregate_rows(graph, edge_weights, first_node, input.features, aggregated);
+      backend.aggregate_rows(graph, edge_weights, first_node, TableRows{.table = input.features}, aggregated);
     }
     backend.matmul(aggregated, false, weight, false, 0, out_rows);
   }

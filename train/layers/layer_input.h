@@ -8,10 +8,7 @@
 
 namespace kith {
 
-/// Rows that evaluation handles at a time: bounds its buffers, and is the same for any number of threads.
-inline constexpr std::int64_t kChunkRows = 16384;
-
-/// The same for this input: fewer where wide rows come from a file. The result is that of kChunkRows to the
+/// kChunkRows for this input: fewer where wide rows come from a file. The result is that of kChunkRows to the
 /// bit, as matrix products are cut into tiles of rows that the number is a multiple of.
 std::int64_t chunk_rows(const LayerInput& input);
 

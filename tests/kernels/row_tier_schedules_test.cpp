@@ -1,0 +1,88 @@
+// When the work of a tier runs makes no difference; on the emulated device.
+#include <cuda_runtime.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "graph/errors.h"
+#include "kernels/backend.h"
+#include "tests/kernels/row_transfers.h"
+#include "tests/support/cuda/emulation.h"
+
+namespace kith {
+namespace {
+
+using emulation::Schedule;
+
+class RowTierSchedules : public testing::TestWithParam<Schedule> {
+ protected:
+  RowTierSchedules() { emulation::set_schedule(GetParam()); }
+  ~RowTierSchedules() override { emulation::reset(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Emulated, RowTierSchedules,
+                         testing::Values(Schedule::late, Schedule::early, Schedule::immediate));
+
+/// Batches are read by operations of the backend while the tier goes on, and given back as soon as those are
+/// launched, as training does.
+TEST_P(RowTierSchedules, OperationsReadTheirBatchWhileLaterOnesAreStaged) {
+  constexpr std::int32_t kDim = 5;
+  const auto backend = make_backend("cuda");
+  test::RandomTransfers transfers(*backend, kDim * sizeof(float), 2);
+  std::vector<Tensor> results;
+  std::vector<std::vector<std::byte>> expected(10);
+  std::vector<DeviceArrays> waiting;
+  for (auto& rows : expected) {
+    waiting.push_back(transfers.next(rows));
+    if (waiting.size() < 3) continue;  // the tier is two batches ahead
+    const auto bytes = waiting.front().get<std::byte>(0);
+    const auto count = static_cast<std::int64_t>(bytes.size() / (kDim * sizeof(float)));
+    backend->wait_for(waiting.front());
+    results.push_back(backend->empty(count, kDim, Scalar::f32));
+    backend->read_rows({.data = bytes.data(), .num_rows = count, .dim = kDim}, 0, results.back());
+    waiting.erase(waiting.begin());
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    std::vector<double> got(static_cast<std::size_t>(results[i].size()));
+    backend->download(results[i], got);
+    for (std::size_t k = 0; k < got.size(); ++k) {
+      float value = 0;
+      std::memcpy(&value, expected[i].data() + k * sizeof(float), sizeof(float));
+      if (value != value) continue;  // random bits may be a NaN
+      ASSERT_EQ(got[k], value) << "batch " << i;
+    }
+  }
+}
+
+TEST_P(RowTierSchedules, GivesEverythingBackAfterATransferThatFailed) {
+  const emulation::InUse before = emulation::in_use();
+  int num_failed = 0;
+  for (std::int64_t nth = 1; nth < 40; ++nth) {
+    const auto backend = make_backend("cuda");
+    test::RandomTransfers transfers(*backend, 8, 3);
+    std::vector<std::byte> expected;
+    const DeviceArrays kept = transfers.next(expected);
+    std::vector<DeviceArrays> later;
+    std::vector<std::byte> unused;
+    emulation::fail_call(nth, cudaErrorInvalidValue);
+    try {
+      later.push_back(transfers.next(unused));
+    } catch (const DeviceError&) {
+      ++num_failed;
+    }
+    emulation::fail_call(0, cudaSuccess);
+    static_cast<void>(cudaGetLastError());  // CUDA remembers it, and the next launch would report it again
+    EXPECT_EQ(transfers.rows_of(kept), expected) << "call " << nth;
+  }
+  EXPECT_GT(num_failed, 10);
+  EXPECT_LT(num_failed, 39);  // some calls came after the transfer, or there were fewer
+  const emulation::InUse after = emulation::in_use();
+  EXPECT_EQ(after.device_bytes, before.device_bytes);
+  EXPECT_EQ(after.pinned_allocations, before.pinned_allocations);
+  EXPECT_EQ(after.streams, before.streams);
+  EXPECT_EQ(after.events, before.events);
+}
+
+}  // namespace
+}  // namespace kith
