@@ -31,10 +31,10 @@ options_of() {
   case $1 in
     cora) echo "--normalize-features rows|$rivals --models sage,gcn --seeds 5 --hidden 64 --fanout 10,10 --lr 0.01 --weight-decay 5e-4 --epochs 200 --patience 50" ;;
     tolokers) echo "|$rivals --models sage,gcn --seeds 5 --hidden 256 --fanout 25,25 --lr 0.01 --weight-decay 1e-5 --metric roc-auc --epochs 100 --patience 20" ;;
-    arxiv_cs_coauthor) echo "|--samplers random,labor,comm-rand --models sage,gcn --seeds 3 --hidden 128 --fanout 10,10 --lr 0.003 --epochs 40 --patience 5 --ema 0.99" ;;
+    arxiv_cs_coauthor) echo "|--samplers random,labor,comm-rand --models sage,gcn --seeds 5 --hidden 128 --fanout 10,10 --lr 0.003 --epochs 40 --patience 5 --ema 0.99" ;;
     fb100_union12) echo "|$knobs --models sage --seeds 1 --hidden 128 --fanout 15,10 --lr 0.01 --epochs 20 --patience 4 --ema 0.99" ;;
-    fb100_Cornell5) echo "|$knobs --models sage --seeds 2 --hidden 64 --fanout 25,10 --lr 0.01 --weight-decay 1e-5 --epochs 40 --patience 10" ;;
-    facebook_pagepage) echo "|$knobs --models sage --seeds 2 --hidden 64 --fanout 10,10 --lr 0.01 --weight-decay 1e-5 --epochs 20 --patience 5" ;;
+    fb100_Cornell5) echo "|$knobs --models sage --seeds 5 --hidden 64 --fanout 25,10 --lr 0.01 --weight-decay 1e-5 --epochs 40 --patience 10" ;;
+    facebook_pagepage) echo "|$knobs --models sage --seeds 5 --hidden 64 --fanout 10,10 --lr 0.01 --weight-decay 1e-5 --epochs 20 --patience 5" ;;
     *) echo "bench/evidence.sh: $1: expected cora, tolokers, arxiv_cs_coauthor, fb100_union12, fb100_Cornell5 or facebook_pagepage" >&2; return 2 ;;
   esac
 }
