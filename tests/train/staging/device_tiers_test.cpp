@@ -95,7 +95,9 @@ class DeviceTiersOn : public testing::TestWithParam<std::string> {
   static void expect_consistent(const StageTraffic& got, std::size_t row_bytes) {
     EXPECT_GE(got.bus_bytes, (got.rows - got.hits) * static_cast<std::int64_t>(row_bytes));
     EXPECT_LE(got.bus_bytes, got.host_bytes + got.disk_bytes);
-    if (got.disk_bytes == 0) EXPECT_EQ(got.bus_bytes, got.host_bytes);
+    if (got.disk_bytes == 0) {
+      EXPECT_EQ(got.bus_bytes, got.host_bytes);
+    }
   }
 
   static void expect_rows(const StoredFeatures& stored, RowTier& reader, const UnderWay& batch) {
