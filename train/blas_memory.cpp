@@ -21,7 +21,8 @@ void reserve_blas_memory(Backend& backend) {
   if (backend.name() != "cpu" || !available) return;
   const auto threads = static_cast<std::int64_t>(
       tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism));
-  require_memory(threads * kBytesPerThread, "train: the library for matrix products", "fewer --threads need less", available);
+  require_memory(threads * kBytesPerThread, "train: the library for matrix products",
+                 "fewer --threads need less", available);
   const Tensor a = backend.zeros(threads * kRowsPerThread, kColumns, Scalar::f32);
   const Tensor b = backend.zeros(kColumns, kColumns, Scalar::f32);
   Tensor c = backend.empty(a.rows(), kColumns, Scalar::f32);
