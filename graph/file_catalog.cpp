@@ -1,6 +1,7 @@
 #include "graph/file_catalog.h"
 
 #include <array>
+#include <fstream>
 #include <string_view>
 #include <utility>
 
@@ -15,11 +16,24 @@ constexpr std::size_t kMaxText = 65536;
 
 constexpr std::size_t kMaxRank = H5S_MAX_RANK;
 
+/// The format from before HDF5 1.8 has no checksums, and the library reads past its memory where such a file is
+/// damaged.
+void check_superblock(const std::string& path) {
+  constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
+  std::array<char, kSignature.size() + 1> start{};
+  std::ifstream(path, std::ios::binary).read(start.data(), start.size());
+  KITH_CHECK(std::string_view(start.data(), kSignature.size()) == kSignature, IoError, path,
+             ": not an HDF5 file");
+  const int version = static_cast<unsigned char>(start.back());
+  KITH_CHECK(version >= 2, IoError, path, ": is in the HDF5 format from before 1.8 (superblock version ",
+             version, "); expected version 2 or later, as h5py writes it with libver='v108'");
+}
+
 }  // namespace
 
 FileCatalog::FileCatalog(std::string path, std::uint64_t file_bytes)
     : path_(std::move(path)), file_bytes_(file_bytes) {
-  KITH_CHECK(H5Fis_hdf5(path_.c_str()) > 0, IoError, path_, ": not an HDF5 file");
+  check_superblock(path_);
   file_ = hdf5::File(H5Fopen(path_.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
   KITH_CHECK(file_, IoError, path_, ": the HDF5 file is truncated or damaged");
 }

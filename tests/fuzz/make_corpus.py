@@ -303,15 +303,15 @@ def dataset() -> dict[str, bytes]:
     return {
         "old": dataset_file(old),
         "new": dataset_file(new),
-        "text_of_any_length": dataset_file(old, lambda file: file.attrs.__setitem__("source", "any")),
-        "external_link": dataset_file(old, external_link),
-        "many_levels": dataset_file(old, many_levels),
-        "many_classes": dataset_file(old, num_classes=np.int32(2147483647)),
-        "negative_offset": dataset_file(old, replace("graph/offsets", np.array([0, -1, 2, 3, 4], "<i8"))),
-        "neighbor_out_of_range": dataset_file(old, replace("graph/neighbors", np.array([1, 0, 9, 2], "<i4"))),
-        "wrong_type": dataset_file(old, replace("graph/neighbors", np.arange(4.0))),
-        "compressed": dataset_file(old, replace("features", np.eye(4, dtype="<f4"), compression="gzip")),
-        "no_nodes_wide": dataset_file(old, replace("features", np.zeros((0, 2147483647), "<f4"))),
+        "text_of_any_length": dataset_file(new, lambda file: file.attrs.__setitem__("source", "any")),
+        "external_link": dataset_file(new, external_link),
+        "many_levels": dataset_file(new, many_levels),
+        "many_classes": dataset_file(new, num_classes=np.int32(2147483647)),
+        "negative_offset": dataset_file(new, replace("graph/offsets", np.array([0, -1, 2, 3, 4], "<i8"))),
+        "neighbor_out_of_range": dataset_file(new, replace("graph/neighbors", np.array([1, 0, 9, 2], "<i4"))),
+        "wrong_type": dataset_file(new, replace("graph/neighbors", np.arange(4.0))),
+        "compressed": dataset_file(new, replace("features", np.eye(4, dtype="<f4"), compression="gzip")),
+        "no_nodes_wide": dataset_file(new, replace("features", np.zeros((0, 2147483647), "<f4"))),
     }
 
 

@@ -129,9 +129,17 @@ TEST_F(DamagedFile, IsReportedWhenNotHdf5) {
   }
 }
 
+TEST_F(DamagedFile, IsReportedWhenItsFormatHasNoChecksums) {
+  H5Fclose(
+      H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));  // HDF5 still writes the oldest one
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("before 1.8 (superblock version 0)"), HasSubstr("libver='v108'")));
+}
+
 TEST_F(DamagedFile, IsReportedWhenHdf5OfAnotherKind) {
-  const hid_t file = H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  ASSERT_GE(H5Fclose(file), 0);
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  ASSERT_GE(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18), 0);
+  ASSERT_GE(H5Fclose(H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access)), 0);
+  ASSERT_GE(H5Pclose(access), 0);
   EXPECT_THAT(refusal(), HasSubstr("not a Kith dataset file"));
 }
 
