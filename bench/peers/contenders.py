@@ -46,7 +46,7 @@ class Graph:
     def open(cls, path: Path, scratch: Path) -> "Graph":
         """Reads `path`; scratch: folder for a copy without features, since no contender is to gather them."""
         bare = scratch / "bare.kith.h5"
-        with h5py.File(path) as source, h5py.File(bare, "w") as target:
+        with h5py.File(path) as source, h5py.File(bare, "w", libver="v108") as target:
             for name in source:
                 if name != "features":
                     source.copy(name, target)
