@@ -143,13 +143,15 @@ FeatureStore FeatureStore::in_file(const char* path, std::uint64_t file_offset, 
 }
 
 FeatureStore FeatureStore::mapped() const {
+  if (num_bytes() == 0) return FeatureStore({}, view_.num_rows, view_.dim, view_.type);  // may have no file
   assert(file_);
   return map_file(file_->path.c_str(), file_->offset, view_.num_rows, view_.dim, view_.type);
 }
 
 FeatureStore FeatureStore::loaded() const {
-  assert(file_);
   std::vector<std::byte> bytes(num_bytes());
+  if (bytes.empty()) return FeatureStore({}, view_.num_rows, view_.dim, view_.type);
+  assert(file_);
   PosixFile::open(file_->path).read(file_->offset, bytes);
   return FeatureStore(std::move(bytes), view_.num_rows, view_.dim, view_.type);
 }

@@ -234,7 +234,6 @@ void add_training_options(CLI::App& app, TrainingFlags& flags) {
 Dataset open_for_training(const TrainingFlags& flags, std::string_view device) {
   Dataset dataset = read_dataset(flags.file, {.leave_features = true});
   const std::int64_t table = table_bytes(dataset);
-  if (table == 0) return dataset;
   const bool is_staged = flags.stage != "none";
   const bool is_read_from_file =
       is_staged && device == "cpu" && parse_bytes(flags.host_bytes, table, "--host-bytes") < table;

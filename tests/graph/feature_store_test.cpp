@@ -153,5 +153,15 @@ TEST(FeatureStore, MayLeaveItsTableInTheFile) {
   EXPECT_THROW(FeatureStore::in_file(path.c_str(), 12, 200'000, 3, FeatureType::f32), IoError);
 }
 
+TEST(FeatureStore, OfNoFeaturesIsMappedAndLoadedAsNone) {
+  const FeatureStore none;
+  const FeatureStore mapped = none.mapped(), loaded = none.loaded();
+  for (const FeatureStore* const same : {&mapped, &loaded}) {
+    EXPECT_EQ(same->dim(), 0);
+    EXPECT_EQ(same->num_bytes(), 0U);
+    EXPECT_EQ(first_non_finite_row(*same), std::nullopt);
+  }
+}
+
 }  // namespace
 }  // namespace kith
