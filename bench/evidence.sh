@@ -5,6 +5,8 @@
 #
 # DATA holds <name>.npz files. OUT gets <name>.kith.h5, a folder <name>/ with the sweep of each graph, and report.html. Sweeps
 # go on where they stopped. One job and one thread: processor seconds are then those of the run. Without names: all graphs.
+# Two more names, only if given: `controls` (random batches with as few edges as structured ones, a graph without communities)
+# and `schedules` (schedules of the knobs and --unbiased, on tolokers).
 set -euo pipefail
 
 data=${1:?"expected: bench/evidence.sh DATA OUT [NAME...]"}
@@ -17,11 +19,16 @@ mkdir -p "$out"
 
 grid="--mix 0,0.125 --p-intra 0.9,1 --layers 2 --threads 1"
 
-# run NAME OPTIONS-OF-PREPARE OPTIONS-OF-THE-SWEEP
-run() {
-  [[ -f $data/$1.npz ]] || { echo "$1: $data/$1.npz is not there, skipped" >&2; return; }
+# prepared NAME OPTIONS: makes the dataset; exit code 1 if its source is missing.
+prepared() {
+  [[ -f $data/$1.npz ]] || { echo "$1: $data/$1.npz is not there, skipped" >&2; return 1; }
   # shellcheck disable=SC2086  # options are words
   [[ -f $out/$1.kith.h5 ]] || "$kith" prepare "$data/$1.npz" -o "$out/$1.kith.h5" $2
+}
+
+# run NAME OPTIONS-OF-PREPARE OPTIONS-OF-THE-SWEEP
+run() {
+  prepared "$1" "$2" || return 0
   # shellcheck disable=SC2086
   "$kith" sweep "$out/$1.kith.h5" -o "$out/$1" $grid $3
 }
@@ -39,9 +46,47 @@ options_of() {
   esac
 }
 
+plain="--layers 2 --threads 1 --models sage"
+
+controls() {
+  # shellcheck disable=SC2086
+  if prepared arxiv_cs_coauthor ""; then
+    "$kith" sweep "$out/arxiv_cs_coauthor.kith.h5" -o "$out/fewer_edges" $plain --samplers random --seeds 3 --hidden 128 \
+      --fanout 4,3 --lr 0.003 --epochs 40 --patience 5 --ema 0.99
+  fi
+  [[ -f $out/drawn.kith.h5 ]] || "$kith" generate -o "$out/drawn.kith.h5" --nodes 50000 --edges 1000000 --communities 200 \
+    --coarse-communities 1 --intra 0 --features 64 --classes 16 --seed 1
+  [[ -f $out/no_communities.kith.h5 ]] || "$kith" prepare "$out/drawn.kith.h5" -o "$out/no_communities.kith.h5"
+  # shellcheck disable=SC2086
+  "$kith" sweep "$out/no_communities.kith.h5" -o "$out/no_communities" $plain --samplers random,comm-rand --seeds 3 --mix 0 \
+    --p-intra 0.9,1 --hidden 64 --fanout 10,10 --epochs 20 --patience 0
+}
+
+schedules() {
+  prepared tolokers "" || return 0
+  local options="$plain --samplers random,comm-rand --seeds 5 --hidden 256 --fanout 25,25 --lr 0.01 --weight-decay 1e-5
+    --metric roc-auc --epochs 100 --patience 20"
+  # shellcheck disable=SC2086
+  "$kith" sweep "$out/tolokers.kith.h5" -o "$out/schedules" $options --mix 0,0:1 --p-intra 0.9,1,1:0.5 --unbiased 0
+  # shellcheck disable=SC2086
+  "$kith" sweep "$out/tolokers.kith.h5" -o "$out/weights" $options --mix 0,0.125 --p-intra 0.9 --unbiased 1
+}
+
 [[ $# -gt 0 ]] || set -- cora tolokers arxiv_cs_coauthor fb100_Cornell5 facebook_pagepage fb100_union12
 folders=()
 for name in "$@"; do
+  case $name in
+    controls)
+      controls
+      folders+=("$out/no_communities")
+      continue
+      ;;
+    schedules)
+      schedules
+      for folder in schedules weights; do [[ ! -d $out/$folder ]] || folders+=("$out/$folder"); done
+      continue
+      ;;
+  esac
   options=$(options_of "$name")
   run "$name" "${options%%|*}" "${options#*|}"
   [[ -d $out/$name ]] && folders+=("$out/$name")
