@@ -48,8 +48,7 @@ FeatureHome home_of(Model& model, const Dataset& dataset, const TrainerOptions& 
              model.backend().name(), " and ", name_of(options.staging.policy));
   const FeatureHome home = feature_home(model.backend(), dataset, options.staging);
   if (options.staging.policy == StagePolicy::none) return options.features;
-  const FeatureView table = dataset.features.view();
-  const std::int64_t whole = table.num_rows * static_cast<std::int64_t>(table.row_bytes());
+  const auto whole = static_cast<std::int64_t>(dataset.features.num_bytes());
   require_device_memory(model.backend(), std::min(options.staging.stage_bytes, whole),
                         device_bytes_besides_batches(model.options(), dataset, home));
   return home;

@@ -7,15 +7,10 @@
 
 #include "graph/errors.h"
 #include "tests/kernels/row_transfers.h"
+#include "tests/support/devices.h"
 
 namespace kith {
 namespace {
-
-std::vector<std::string> other_devices() {
-  std::vector<std::string> devices = available_devices();
-  std::erase(devices, "cpu");
-  return devices;
-}
 
 class RowTierOn : public testing::TestWithParam<std::string> {
  protected:
@@ -23,7 +18,7 @@ class RowTierOn : public testing::TestWithParam<std::string> {
 };
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RowTierOn);
-INSTANTIATE_TEST_SUITE_P(Devices, RowTierOn, testing::ValuesIn(other_devices()),
+INSTANTIATE_TEST_SUITE_P(Devices, RowTierOn, testing::ValuesIn(test::other_devices()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(RowTierOn, BringsTheRowsOfABatchTogetherWhateverTheirWidth) {

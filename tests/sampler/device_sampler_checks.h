@@ -75,13 +75,6 @@ class SamplerPair {
   NeighborSampler on_host_;
 };
 
-/// Devices that sample, of those that this machine has.
-inline std::vector<std::string> sampling_devices() {
-  std::vector<std::string> devices = available_devices();
-  std::erase(devices, "cpu");
-  return devices;
-}
-
 /// A backend of the device that the parameter names.
 class OnSamplingDevice : public testing::TestWithParam<std::string> {
  protected:

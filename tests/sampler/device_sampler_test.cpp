@@ -16,6 +16,7 @@
 #include "tests/sampler/golden_batches.h"
 #include "tests/sampler/random_case.h"
 #include "tests/sampler/random_graphs.h"
+#include "tests/support/devices.h"
 #include "tests/support/errors.h"
 
 namespace kith {
@@ -216,7 +217,7 @@ TEST_P(DeviceSamplerTest, WantsACudaBackend) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceSamplerTest);  // a machine may have no device
-INSTANTIATE_TEST_SUITE_P(Devices, DeviceSamplerTest, testing::ValuesIn(test::sampling_devices()),
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceSamplerTest, testing::ValuesIn(test::other_devices()),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

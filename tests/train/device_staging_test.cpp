@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "tests/support/devices.h"
 #include "tests/support/errors.h"
 #include "tests/support/temp_folder.h"
 #include "tests/train/checkpoint_runs.h"
@@ -23,12 +24,6 @@ namespace {
 
 using test::kPolicies;
 using test::StoredFeatures;
-
-std::vector<std::string> other_devices() {
-  std::vector<std::string> devices = available_devices();
-  std::erase(devices, "cpu");
-  return devices;
-}
 
 /// What of a run must not depend on where features are, and what the tiers did.
 struct Outcome {
@@ -79,7 +74,7 @@ class DeviceStaging : public testing::TestWithParam<std::string> {
 };
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceStaging);
-INSTANTIATE_TEST_SUITE_P(Devices, DeviceStaging, testing::ValuesIn(other_devices()),
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceStaging, testing::ValuesIn(test::other_devices()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(DeviceStaging, TrainsToTheSameBitsUnderEveryPolicy) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "tests/support/devices.h"
 #include "tests/support/errors.h"
 #include "tests/support/learnable.h"
 #include "tests/support/temp_folder.h"
@@ -25,12 +26,6 @@
 namespace kith {
 namespace {
 
-std::vector<std::string> other_devices() {
-  std::vector<std::string> devices = available_devices();
-  std::erase(devices, "cpu");
-  return devices;
-}
-
 /// Every device but the CPU, with every kind of model.
 class DeviceTraining : public testing::TestWithParam<std::tuple<std::string, ModelKind>> {
  protected:
@@ -42,7 +37,7 @@ class DeviceTraining : public testing::TestWithParam<std::tuple<std::string, Mod
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceTraining);
 INSTANTIATE_TEST_SUITE_P(Devices, DeviceTraining,
-                         testing::Combine(testing::ValuesIn(other_devices()),
+                         testing::Combine(testing::ValuesIn(test::other_devices()),
                                           testing::Values(ModelKind::sage, ModelKind::gcn, ModelKind::gat,
                                                           ModelKind::gin)),
                          [](const auto& info) {

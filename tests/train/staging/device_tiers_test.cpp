@@ -11,6 +11,7 @@
 
 #include "graph/dataset_file.h"
 #include "graph/errors.h"
+#include "tests/support/devices.h"
 #include "tests/train/staging/stored_features.h"
 
 namespace kith {
@@ -18,12 +19,6 @@ namespace {
 
 using test::kPolicies;
 using test::StoredFeatures;
-
-std::vector<std::string> other_devices() {
-  std::vector<std::string> devices = available_devices();
-  std::erase(devices, "cpu");
-  return devices;
-}
 
 class DeviceTiersOn : public testing::TestWithParam<std::string> {
  protected:
@@ -114,7 +109,7 @@ class DeviceTiersOn : public testing::TestWithParam<std::string> {
 };
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceTiersOn);
-INSTANTIATE_TEST_SUITE_P(Devices, DeviceTiersOn, testing::ValuesIn(other_devices()),
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceTiersOn, testing::ValuesIn(test::other_devices()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(DeviceTiersOn, GiveEveryBatchItsRowsAndHoldWhatTheCpusTiersHold) {
