@@ -8,9 +8,10 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
+
+#include "train/kept_thread.h"
 
 namespace kith {
 
@@ -69,7 +70,7 @@ class Prefetcher {
       is_stopping_ = true;
     }
     slot_freed_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();  // waits for them
   }
 
   std::optional<T> make_inline() {
@@ -109,7 +110,7 @@ class Prefetcher {
   std::mutex mutex_;
   std::condition_variable slot_filled_;
   std::condition_variable slot_freed_;
-  std::vector<std::thread> workers_;
+  std::vector<KeptThread> workers_;
 };
 
 }  // namespace kith

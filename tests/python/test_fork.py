@@ -41,6 +41,17 @@ def test_a_loader_says_that_it_belongs_to_another_process(data, prefetch):
     assert len(list(running)) == len(loader) - 1  # the parent goes on
 
 
+def test_a_loader_made_in_the_fork_works(data):
+    options = {"batch_size": 10, "prefetch": 3, "seed": 5}
+    expected = [batch.n_id.tolist() for batch in kith.NeighborLoader(data, [4, 4], "train", **options)]
+
+    def make_and_compare():
+        loader = kith.NeighborLoader(data, [4, 4], "train", **options)
+        assert [batch.n_id.tolist() for batch in loader] == expected
+
+    assert in_fork(make_and_compare) == "nothing"
+
+
 def test_workers_of_torch_get_the_same_answer(data):
     torch_data = pytest.importorskip("torch.utils.data")
     loader = kith.NeighborLoader(data, [4, 4], "train", batch_size=10)
