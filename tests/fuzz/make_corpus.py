@@ -293,6 +293,12 @@ def external_link(file: h5py.File) -> None:
     file["features"] = h5py.ExternalLink("/proc/self/exe", "/features")
 
 
+def endless_heap(file: bytes) -> bytes:
+    """Behind the one text in the heap of texts there is an object of no length instead of free space."""
+    free_space = file.index(b"GCOL") + 16 + 24 + 8
+    return file[:free_space] + struct.pack("<Q", 216) + file[free_space + 8 :]
+
+
 def many_levels(file: h5py.File) -> None:
     for level in range(2, 100):
         file[f"communities/level{level}"] = file["communities/level1"]
@@ -300,10 +306,12 @@ def many_levels(file: h5py.File) -> None:
 
 def dataset() -> dict[str, bytes]:
     old, new = ("earliest", "v108"), ("v108", "v108")
+    text_of_any_length = dataset_file(new, lambda file: file.attrs.__setitem__("source", "any"))
     return {
         "old": dataset_file(old),
         "new": dataset_file(new),
-        "text_of_any_length": dataset_file(new, lambda file: file.attrs.__setitem__("source", "any")),
+        "text_of_any_length": text_of_any_length,
+        "endless_heap": endless_heap(text_of_any_length),
         "external_link": dataset_file(new, external_link),
         "many_levels": dataset_file(new, many_levels),
         "many_classes": dataset_file(new, num_classes=np.int32(2147483647)),
