@@ -17,6 +17,7 @@
 #include "graph/types.h"
 #include "graph/views.h"
 #include "kernels/memo.h"
+#include "kernels/rows.h"
 #include "kernels/tensor.h"
 
 namespace kith {
@@ -266,6 +267,13 @@ class Backend {
   /// x: the rows of all nodes, or, with ids [num_nodes], of those that the edges of these rows name.
   virtual void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const TableRows& x,
                               Tensor& out) = 0;
+
+  /// Goes on with an aggregation over all rows of a graph by those neighbours that are in `x`; slices come in
+  /// ascending order. next: [num_nodes] the first edge of each row that is still to come. Before the first
+  /// slice that is graph.offsets, and out is 0; after the last one out is that of aggregate_rows, to the bit.
+  /// For tables in files, so on the CPU only: elsewhere it throws InvalidArgument.
+  virtual void aggregate_slice(CsrView graph, std::span<const float> weights, const TableSlice& x,
+                               std::span<EdgeOffset> next, Tensor& out) = 0;
 
   /// out[ids[i]] = i; the rest of `out` stays. ids: each once, in [0, out.size()), not checked.
   virtual void number_rows(std::span<const NodeId> ids, std::span<std::int32_t> out) = 0;

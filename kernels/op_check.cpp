@@ -35,6 +35,11 @@ void check_sizes(const char* who, BlockCsrView block, std::span<const float> wei
              ": weights must be empty or one per edge (", block.sources.size(), "), got ", weights.size());
 }
 
+void check_edge_weights(const char* who, CsrView graph, std::span<const float> weights) {
+  KITH_CHECK(weights.empty() || weights.size() == graph.neighbors.size(), InvalidArgument, who,
+             ": weights must be empty or one per edge (", graph.neighbors.size(), "), got ", weights.size());
+}
+
 void check_graph_rows(CsrView graph, std::span<const float> weights, NodeId first, std::int64_t num_inputs,
                       const Tensor& out) {
   KITH_CHECK(!graph.offsets.empty() && first >= 0 && first + out.rows() <= graph.num_nodes(), InvalidArgument,
@@ -42,9 +47,7 @@ void check_graph_rows(CsrView graph, std::span<const float> weights, NodeId firs
              first + out.rows(), ")");
   KITH_CHECK(num_inputs == graph.num_nodes(), InvalidArgument, "aggregate_rows: x must have one row per node (",
              graph.num_nodes(), "), got ", num_inputs);
-  KITH_CHECK(weights.empty() || weights.size() == graph.neighbors.size(), InvalidArgument,
-             "aggregate_rows: weights must be empty or one per edge (", graph.neighbors.size(), "), got ",
-             weights.size());
+  check_edge_weights("aggregate_rows", graph, weights);
 }
 
 /// One row an edge and at least one head.
@@ -243,6 +246,18 @@ void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first,
   const auto num_ids = static_cast<std::int64_t>(x.ids.size());
   check_graph_rows(graph, weights, first, num_ids > 0 ? num_ids : x.table.num_rows, out);
   check_shape("aggregate_rows", "out", out, out.rows(), x.table.dim, out.scalar());
+}
+
+void aggregate_slice(CsrView graph, std::span<const float> weights, const TableSlice& x, std::size_t num_next,
+                     const Tensor& out) {
+  const std::int64_t num_nodes = graph.offsets.empty() ? 0 : graph.num_nodes();
+  KITH_CHECK(x.first >= 0 && x.first + x.table.num_rows <= num_nodes, InvalidArgument,
+             "aggregate_slice: the rows of x must lie in [0, ", num_nodes, "), got [", x.first, ", ",
+             x.first + x.table.num_rows, ")");
+  KITH_CHECK(static_cast<std::int64_t>(num_next) == num_nodes, InvalidArgument,
+             "aggregate_slice: next must have one edge per node (", num_nodes, "), got ", num_next);
+  check_edge_weights("aggregate_slice", graph, weights);
+  check_shape("aggregate_slice", "out", out, num_nodes, x.table.dim, out.scalar());
 }
 
 void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c) {

@@ -48,6 +48,8 @@ void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first,
                     const Tensor& out);
 void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const TableRows& x,
                     const Tensor& out);
+void aggregate_slice(CsrView graph, std::span<const float> weights, const TableSlice& x, std::size_t num_next,
+                     const Tensor& out);
 void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c);
 void matmul_at_b(const Tensor& a, const Tensor& g, const Tensor& grad_w);
 void add_bias(const Tensor& bias, const Tensor& x);

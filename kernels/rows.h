@@ -32,6 +32,12 @@ struct Rows {
   }
 };
 
+/// Rows [first, first + table.num_rows) of a larger table.
+struct TableSlice {
+  FeatureView table;
+  NodeId first = 0;
+};
+
 /// Calls body(Source{}) with the storage type of the rows. Half, BFloat16: how the device holds those.
 template <typename Half, typename BFloat16, typename Body>
 void with_type(Rows::Type type, const Body& body) {

@@ -50,14 +50,15 @@ RunOptions resolve(RunOptions options, const Dataset& dataset) {
 namespace {
 
 /// Evaluation holds a layer's input and output of every node, and what it aggregates where that is narrower
-/// than the input. Says so before the first epoch, not after it.
+/// than the input, or where the input is read from a file. Says so before the first epoch, not after it.
 void check_evaluation_memory(const ModelOptions& model, const Dataset& dataset, Backend& backend) {
   if (backend.name() != "cpu") return;  // a device says so itself
   std::int64_t widest = 0;
   for (std::int32_t i = 0; i < model.num_layers; ++i) {
     const std::int64_t in = i == 0 ? model.in_channels : model.hidden_channels;
     const std::int64_t out = i + 1 == model.num_layers ? model.out_channels : model.hidden_channels;
-    const std::int64_t held = i == 0 ? 0 : in;  // features are not held for it
+    const bool is_aggregated = !dataset.features.is_in_memory() && out >= in;
+    const std::int64_t held = i > 0 || is_aggregated ? in : 0;  // features are not held for it
     widest = std::max(widest, held + out + (out < in ? out : 0));
   }
   require_memory(dataset.num_nodes() * widest * static_cast<std::int64_t>(sizeof(float)),

@@ -17,7 +17,6 @@ namespace kith {
 namespace {
 
 constexpr std::size_t kNamedRoots = 8;
-constexpr std::size_t kMinPieceBytes = 8 << 20;
 
 const Dataset& check_trainable(const Dataset& dataset) {
   KITH_CHECK(dataset.features.dim() > 0, InvalidArgument, "train: the dataset has no features");
@@ -87,9 +86,7 @@ Trainer::Trainer(Model& model, const Dataset& dataset, const TrainerOptions& opt
   if (dataset.features.is_in_memory()) return;
   KITH_CHECK(options.staging.policy != StagePolicy::none && model.backend().name() == "cpu", InvalidArgument,
              "train: features that are left in their file need --stage and device cpu");
-  // Half of the fast tier's size again: the larger the pieces, the fewer neighbours are read twice.
-  pieces_.emplace(dataset.features,
-                  std::max(kMinPieceBytes, static_cast<std::size_t>(options.staging.stage_bytes / 2)));
+  pieces_.emplace(dataset.features);
 }
 
 bool Trainer::samples_on_device(const Loader& loader) const {

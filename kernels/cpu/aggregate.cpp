@@ -22,7 +22,7 @@ struct Job {
   const Weight* weights;            ///< [num_edges x num_heads], or null: all 1
   const std::int32_t* weight_rows;  ///< row of `weights` for each edge, or null: its own
   std::int64_t num_heads;
-  bool is_adding;  ///< add to out instead of overwriting it
+  enum { overwrite, add, go_on } to_out = overwrite;  ///< go_on: out holds the sum so far, of earlier edges
 
   KITH_INLINE Sum weight(std::int64_t edge, std::int64_t head) const {
     if (weights == nullptr) return Sum{1};
@@ -43,12 +43,11 @@ struct ColumnTile {
   std::int64_t head, first, width;
 };
 
-/// sum[0:width] = weighted sum of the tile's columns over the edges [begin, end), in the order of the edges.
+/// sum[0:width] += weighted sum of the tile's columns over the edges [begin, end), in the order of the edges.
 template <typename Sum, typename Source, typename Weight>
 KITH_INLINE void sum_tile(const Job<Sum, Source, Weight>& job, std::int64_t begin, std::int64_t end,
                           const ColumnTile& tile, Sum* __restrict sum) {
   const auto [head, column, width] = tile;
-  std::fill_n(sum, width, Sum{0});
   std::int64_t e = begin;
   // Four rows at a time: the running sum is loaded and stored once for all of them.
   for (; e + 4 <= end; e += 4) {
@@ -86,9 +85,14 @@ KITH_MULTIVERSION void sum_row(const Job<Sum, Source, Weight>& job, std::int64_t
     const std::int64_t head_end = (head + 1) * head_columns;
     for (std::int64_t column = head * head_columns; column < head_end; column += kTileColumns) {
       const std::int64_t width = std::min(head_end - column, kTileColumns);
-      sum_tile<Sum, Source, Weight>(job, begin, end, {.head = head, .first = column, .width = width}, sum);
       Sum* const target = out + column;
-      if (job.is_adding) {
+      if (job.to_out == job.go_on) {
+        std::copy_n(target, width, sum);
+      } else {
+        std::fill_n(sum, width, Sum{0});
+      }
+      sum_tile<Sum, Source, Weight>(job, begin, end, {.head = head, .first = column, .width = width}, sum);
+      if (job.to_out == job.add) {
         for (std::int64_t j = 0; j < width; ++j) {
           target[j] += scale * sum[j];
         }
@@ -119,8 +123,7 @@ void aggregate_typed(const Adjacency<Offset>& adjacency, const Rows& x, Tensor& 
                                              .num_edges = static_cast<std::int64_t>(adjacency.sources.size())},
                                     .weights = is_mean ? nullptr : adjacency.weights.data(),
                                     .weight_rows = nullptr,
-                                    .num_heads = 1,
-                                    .is_adding = false};
+                                    .num_heads = 1};
   Sum* const result = out.data<Sum>();
   for_row_ranges(offsets, out.rows(), x.dim, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t v = first; v < last; ++v) {
@@ -131,7 +134,48 @@ void aggregate_typed(const Adjacency<Offset>& adjacency, const Rows& x, Tensor& 
   });
 }
 
-/// grad_x[u] += the sum over row u of the transposed block. job.is_adding.
+template <typename Sum, typename Source>
+void aggregate_slice_typed(const Adjacency<std::int64_t>& adjacency, const TableSlice& x,
+                           std::span<EdgeOffset> next, Tensor& out) {
+  using SliceJob = Job<Sum, Source, float>;
+  const std::int32_t* const sources = adjacency.sources.data();
+  const bool is_mean = adjacency.weights.empty();
+  const std::int64_t dim = x.table.dim;
+  const SliceJob job{.rows = {.data = reinterpret_cast<const Source*>(x.table.data),
+                              .dim = dim,
+                              .ids = nullptr,
+                              .sources = sources,
+                              .num_edges = static_cast<std::int64_t>(adjacency.sources.size()),
+                              .first = x.first},
+                     .weights = is_mean ? nullptr : adjacency.weights.data(),
+                     .weight_rows = nullptr,
+                     .num_heads = 1,
+                     .to_out = SliceJob::go_on};
+  const std::int64_t last_source = x.first + x.table.num_rows;
+  const EdgeOffset* const offsets = adjacency.offsets.data();
+  for_row_ranges(offsets, out.rows(), dim, [&](std::int64_t begin_row, std::int64_t end_row) {
+    for (std::int64_t v = begin_row; v < end_row; ++v) {
+      const EdgeOffset begin = next[v], row_end = offsets[v + 1];
+      EdgeOffset end = begin;
+      while (end < row_end && sources[end] < last_source) ++end;
+      if (end == begin) continue;
+      const Sum scale = is_mean && end == row_end ? Sum{1} / static_cast<Sum>(row_end - offsets[v]) : Sum{1};
+      sum_row<Sum, Source, float>(job, begin, end, scale, out.data<Sum>() + v * dim);
+      next[v] = end;
+    }
+  });
+}
+
+/// body(Sum{}, Source{}) for the type of a table and that of the sums over it.
+template <typename Body>
+void with_sum_and_source(Scalar sum, Rows::Type type, const Body& body) {
+  with_type<Half, BFloat16>(type, [&](auto source) {
+    if (sum == Scalar::f64) return body(double{}, source);
+    if constexpr (!std::is_same_v<decltype(source), double>) return body(float{}, source);
+  });
+}
+
+/// grad_x[u] += the sum over row u of the transposed block; the job adds.
 template <typename T>
 void add_transposed(const std::int32_t* offsets, std::int64_t num_sources, const Job<T, T, T>& job, T* grad_x) {
   for_row_ranges(offsets, num_sources, job.rows.dim, [&](std::int64_t first, std::int64_t last) {
@@ -153,14 +197,15 @@ EdgeRows<T> edge_rows(const Tensor& x, const std::int32_t* sources, std::int64_t
 
 template <typename Offset>
 void aggregate(const Adjacency<Offset>& adjacency, const Rows& x, Tensor& out) {
-  with_type<Half, BFloat16>(x.type, [&](auto source) {
-    using Source = decltype(source);
-    if (out.scalar() == Scalar::f64) {
-      return aggregate_typed<double, Source>(adjacency, x, out);
-    }
-    if constexpr (!std::is_same_v<Source, double>) {
-      return aggregate_typed<float, Source>(adjacency, x, out);
-    }
+  with_sum_and_source(out.scalar(), x.type, [&](auto sum, auto source) {
+    aggregate_typed<decltype(sum), decltype(source)>(adjacency, x, out);
+  });
+}
+
+void aggregate_slice(const Adjacency<std::int64_t>& adjacency, const TableSlice& x, std::span<EdgeOffset> next,
+                     Tensor& out) {
+  with_sum_and_source(out.scalar(), Rows::of(x.table, nullptr).type, [&](auto sum, auto source) {
+    aggregate_slice_typed<decltype(sum), decltype(source)>(adjacency, x, next, out);
   });
 }
 
@@ -179,7 +224,7 @@ void aggregate_backward(BlockCsrView block, std::span<const float> weights, cons
                            .weights = transposed.values(),
                            .weight_rows = nullptr,
                            .num_heads = 1,
-                           .is_adding = true};
+                           .to_out = Job<T, T, T>::add};
     add_transposed<T>(transposed.offsets(), block.num_sources, job, grad_x.data<T>());
   });
 }
@@ -190,8 +235,7 @@ void aggregate_heads(BlockCsrView block, const Tensor& weights, const Tensor& x,
     const Job<T, T, T> job{.rows = edge_rows<T>(x, block.sources.data(), block.num_edges()),
                            .weights = weights.data<T>(),
                            .weight_rows = nullptr,
-                           .num_heads = weights.cols(),
-                           .is_adding = false};
+                           .num_heads = weights.cols()};
     const std::int32_t* const offsets = block.offsets.data();
     for_row_ranges(offsets, out.rows(), x.cols(), [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t v = first; v < last; ++v) {
@@ -210,7 +254,7 @@ void aggregate_heads_backward(BlockCsrView block, const Tensor& weights, const T
                            .weights = weights.data<T>(),
                            .weight_rows = transposed.values(),
                            .num_heads = weights.cols(),
-                           .is_adding = true};
+                           .to_out = Job<T, T, T>::add};
     add_transposed<T>(transposed.offsets(), block.num_sources, job, grad_x.data<T>());
   });
 }

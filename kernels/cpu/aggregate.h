@@ -16,6 +16,11 @@ namespace kith::cpu {
 template <typename Offset>
 void aggregate(const Adjacency<Offset>& adjacency, const Rows& x, Tensor& out);
 
+/// out[v] = (out[v] +) the same sum over the edges from next[v] on whose sources are in x. Moves `next` past
+/// them.
+void aggregate_slice(const Adjacency<std::int64_t>& adjacency, const TableSlice& x, std::span<EdgeOffset> next,
+                     Tensor& out);
+
 extern template void aggregate(const Adjacency<std::int32_t>&, const Rows&, Tensor&);
 extern template void aggregate(const Adjacency<std::int64_t>&, const Rows&, Tensor&);
 

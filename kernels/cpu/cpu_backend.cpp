@@ -181,6 +181,12 @@ void CpuBackend::aggregate_rows(CsrView graph, std::span<const float> weights, N
   cpu::aggregate(adjacency_of(graph, weights, first), Rows::of(x.table, x.ids.data()), out);
 }
 
+void CpuBackend::aggregate_slice(CsrView graph, std::span<const float> weights, const TableSlice& x,
+                                 std::span<EdgeOffset> next, Tensor& out) {
+  op_check::aggregate_slice(graph, weights, x, next.size(), out);
+  cpu::aggregate_slice(adjacency_of(graph, weights, 0), x, next, out);
+}
+
 void CpuBackend::number_rows(std::span<const NodeId> ids, std::span<std::int32_t> out) {
   for (std::size_t i = 0; i < ids.size(); ++i) out[ids[i]] = static_cast<std::int32_t>(i);
 }

@@ -285,6 +285,11 @@ void CudaBackend::number_rows(std::span<const NodeId> ids, std::span<std::int32_
   cuda::number_rows(context_, ids, out);
 }
 
+void CudaBackend::aggregate_slice(CsrView, std::span<const float>, const TableSlice&, std::span<EdgeOffset>,
+                                  Tensor&) {
+  throw InvalidArgument("aggregate_slice: expected device cpu, got cuda, which reads whole tables");
+}
+
 RowsBlock CudaBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t count) {
   op_check::rows_as_block(graph, first, count);
   return cuda::rows_as_block(context_, graph, first, count);

@@ -64,6 +64,8 @@ class CudaBackend final : public Backend {
   void aggregate_rows(CsrView graph, std::span<const float> weights, NodeId first, const TableRows& x,
                       Tensor& out) override;
   void number_rows(std::span<const NodeId> ids, std::span<std::int32_t> out) override;
+  void aggregate_slice(CsrView graph, std::span<const float> weights, const TableSlice& x,
+                       std::span<EdgeOffset> next, Tensor& out) override;
   RowsBlock rows_as_block(CsrView graph, NodeId first, std::int64_t count) override;
   void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
               Tensor& c) override;

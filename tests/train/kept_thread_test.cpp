@@ -35,7 +35,9 @@ TEST(KeptThread, RunsBesideOthers) {
 
 TEST(KeptThread, HasReleasedItsWorkWhenItIsWaitedFor) {
   const auto held = std::make_shared<int>(7);
-  { const KeptThread thread([held] {}); }
+  {
+    const KeptThread thread([held] {});
+  }
   EXPECT_EQ(held.use_count(), 1);
 }
 
@@ -43,13 +45,17 @@ TEST(KeptThread, RunsInAFork) {
 #ifdef __SANITIZE_THREAD__
   GTEST_SKIP() << "ThreadSanitizer allows no threads in the fork of a process that has some";
 #endif
-  { const KeptThread left_behind([] {}); }
+  {
+    const KeptThread left_behind([] {});
+  }
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     alarm(20);  // a thread of the parent's that is waited for here would never answer
     bool has_run = false;
-    { const KeptThread thread([&] { has_run = true; }); }
+    {
+      const KeptThread thread([&] { has_run = true; });
+    }
     _exit(has_run ? 0 : 1);
   }
   int status = 0;

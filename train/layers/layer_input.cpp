@@ -10,45 +10,19 @@ namespace {
 
 constexpr std::int64_t kTileRows = 512;  // a multiple of the tiles of a matrix product on the CPU
 
-/// out = rows [first, first + out.rows()) of the aggregation over features that lie in a file. As many rows at
-/// a time as their neighbours fit into a piece.
-void aggregate_pieces(Backend& backend, CsrView graph, std::span<const float> edge_weights,
-                      const LayerInput& input, NodeId first, Tensor& out) {
-  const auto num_nodes = static_cast<std::size_t>(graph.num_nodes());
-  std::vector<bool> is_needed(num_nodes);
-  std::vector<NodeId> place(num_nodes);  // in the piece
-  for (std::int64_t done = 0; done < out.rows();) {
-    std::vector<NodeId> needed;
-    std::int64_t count = 0;
-    for (; done + count < out.rows(); ++count) {
-      const std::size_t before = needed.size();
-      for (const NodeId u : graph.row(static_cast<NodeId>(first + done + count))) {
-        if (is_needed[static_cast<std::size_t>(u)]) continue;
-        is_needed[static_cast<std::size_t>(u)] = true;
-        needed.push_back(u);
-      }
-      if (count == 0 || static_cast<std::int64_t>(needed.size()) <= input.pieces->max_rows()) continue;
-      for (std::size_t i = before; i < needed.size(); ++i)
-        is_needed[static_cast<std::size_t>(needed[i])] = false;
-      needed.resize(before);
-      break;
-    }
-    std::sort(needed.begin(), needed.end());
-    for (std::size_t i = 0; i < needed.size(); ++i) {
-      place[static_cast<std::size_t>(needed[i])] = static_cast<NodeId>(i);
-      is_needed[static_cast<std::size_t>(needed[i])] = false;
-    }
-    const auto begin = static_cast<NodeId>(first + done);
-    const RowsBlock rows = backend.rows_as_block(graph, begin, count);
-    const auto first_edge = static_cast<std::size_t>(graph.offsets[begin]);
-    const std::span<const float> weights =
-        edge_weights.empty()
-            ? edge_weights
-            : edge_weights.subspan(first_edge, static_cast<std::size_t>(rows.block.num_edges()));
-    Tensor out_rows = out.view_rows(done, count);
-    backend.aggregate(rows.block, weights, input.pieces->gather(needed), place, out_rows);
-    done += count;
+/// The aggregation over features that lie in a file, of all nodes: it is read once, from its begin to its end.
+Tensor aggregate_pieces(Backend& backend, CsrView graph, std::span<const float> edge_weights,
+                        const LayerInput& input, Scalar scalar) {
+  const std::int64_t num_nodes = graph.num_nodes();
+  Tensor out = backend.empty(num_nodes, input.dim(), scalar);
+  backend.fill(out, 0);
+  std::vector<EdgeOffset> next(graph.offsets.begin(), graph.offsets.end() - 1);
+  for (std::int64_t first = 0; first < num_nodes; first += input.pieces->max_rows()) {
+    const std::int64_t count = std::min(input.pieces->max_rows(), num_nodes - first);
+    const TableSlice slice{.table = input.pieces->read(first, count), .first = static_cast<NodeId>(first)};
+    backend.aggregate_slice(graph, edge_weights, slice, next, out);
   }
+  return out;
 }
 
 }  // namespace
@@ -90,20 +64,24 @@ Tensor infer_aggregated(Backend& backend, CsrView graph, std::span<const float> 
   const bool project_first = weight.cols() < weight.rows();
   const Tensor projected = project_first ? project(backend, input, weight, num_nodes) : Tensor();
   Tensor out = backend.empty(num_nodes, weight.cols(), weight.scalar());
-  const std::int64_t chunk = project_first ? kChunkRows : chunk_rows(input);
-  for (std::int64_t first = 0; first < num_nodes; first += chunk) {
-    const std::int64_t count = std::min(chunk, num_nodes - first);
+  const bool by_pieces = !project_first && input.pieces != nullptr;
+  const Tensor all_aggregated =
+      by_pieces ? aggregate_pieces(backend, graph, edge_weights, input, weight.scalar()) : Tensor();
+  for (std::int64_t first = 0; first < num_nodes; first += kChunkRows) {
+    const std::int64_t count = std::min(kChunkRows, num_nodes - first);
     const auto first_node = static_cast<NodeId>(first);
     Tensor out_rows = out.view_rows(first, count);
     if (project_first) {
       backend.aggregate_rows(graph, edge_weights, first_node, projected, out_rows);
       continue;
     }
+    if (by_pieces) {
+      backend.matmul(all_aggregated.view_rows(first, count), false, weight, false, 0, out_rows);
+      continue;
+    }
     Tensor aggregated = backend.empty(count, input.dim(), weight.scalar());
     if (input.hidden) {
       backend.aggregate_rows(graph, edge_weights, first_node, *input.hidden, aggregated);
-    } else if (input.pieces != nullptr) {
-      aggregate_pieces(backend, graph, edge_weights, input, first_node, aggregated);
     } else if (input.stream != nullptr) {
       const StreamedRows part = input.stream->neighbors_of(first, count);
       backend.aggregate_rows(graph, edge_weights, first_node, part.rows(), aggregated);

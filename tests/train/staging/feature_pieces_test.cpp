@@ -36,11 +36,6 @@ TEST_F(FeaturePiecesTest, GiveRowsOfTheFile) {
   const FeatureView range = pieces.read(37, 50);
   EXPECT_EQ(range.num_rows, 50);
   EXPECT_EQ(std::memcmp(range.data, table.row(37), 50 * table.row_bytes()), 0);
-  const std::vector<NodeId> ids{0, 3, 4, 5, 99};
-  const FeatureView some = pieces.gather(ids);
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    EXPECT_EQ(std::memcmp(some.row(static_cast<std::int64_t>(i)), table.row(ids[i]), table.row_bytes()), 0);
-  }
 }
 
 TEST_F(FeaturePiecesTest, InferToTheSameBitsForEveryModel) {
