@@ -71,13 +71,14 @@ void bind_options(py::module_& module) {
   bind_field(options, "keep_edges", &LoaderOptions::sampler, &SamplerOptions::keep_edges);
 }
 
-py::dict to_dict(const BatchStats& stats, double sample_seconds) {
-  return py::dict(py::arg("roots") = stats.roots, py::arg("input_nodes") = stats.input_nodes,
-                  py::arg("reused_input_nodes") = stats.reused_input_nodes, py::arg("pages") = stats.pages,
-                  py::arg("edges") = stats.edges, py::arg("intra_edges") = stats.intra_edges,
-                  py::arg("communities") = stats.communities,
-                  py::arg("label_entropy_bits") = stats.label_entropy_bits,
-                  py::arg("sample_seconds") = sample_seconds);
+py::dict stats_of(const ArrayBatch& batch) {
+  const BatchStats& stats = batch.stats;
+  return py::dict(
+      py::arg("roots") = stats.roots, py::arg("input_nodes") = stats.input_nodes,
+      py::arg("reused_input_nodes") = stats.reused_input_nodes, py::arg("pages") = stats.pages,
+      py::arg("edges") = stats.edges, py::arg("intra_edges") = stats.intra_edges,
+      py::arg("communities") = stats.communities, py::arg("label_entropy_bits") = stats.label_entropy_bits,
+      py::arg("sample_seconds") = batch.sample_seconds, py::arg("gather_seconds") = batch.gather_seconds);
 }
 
 py::object labels_of(ArrayBatch& batch, py::ssize_t num_nodes) {
@@ -103,7 +104,7 @@ py::dict to_dict(ArrayBatch batch) {
   out["num_sampled_edges"] = std::move(batch.num_sampled_edges);
   out["indptr"] = to_array(std::move(batch.indptr));
   out["indices"] = to_array(std::move(batch.indices));
-  out["stats"] = to_dict(batch.stats, batch.sample_seconds);
+  out["stats"] = stats_of(batch);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "graph/errors.h"
+#include "train/stopwatch.h"
 
 namespace kith {
 namespace {
@@ -74,9 +75,11 @@ ArrayBatch collate(const Dataset& dataset, Backend* backend, SampledBatch sample
   count_hops(batch, out);
   gather_labels(dataset.labels, batch.input_nodes, out);
   if (backend != nullptr && dataset.features.dim() > 0) {
+    const Stopwatch watch;
     out.x = backend->empty(static_cast<std::int64_t>(batch.input_nodes.size()), dataset.features.dim(),
                            Scalar::f32);
     backend->gather(dataset.features.view(), batch.input_nodes, *out.x);
+    out.gather_seconds = watch.seconds();
   }
   if (!dataset.edge_id.empty()) {
     for (EdgeOffset& edge : batch.edges) edge = dataset.edge_id[static_cast<std::size_t>(edge)];

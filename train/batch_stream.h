@@ -33,6 +33,7 @@ struct ArrayBatch {
   std::vector<std::uint8_t> label_indicator;    ///< [n x classes] if multi-label
   BatchStats stats;
   double sample_seconds = 0;
+  double gather_seconds = 0;  ///< of the feature rows
 };
 
 /// Turns a sampled batch into arrays. positions: [num_roots] where each root stood. The batch must hold its

@@ -268,6 +268,9 @@ void gather(const Rows& x, Tensor& out) {
       using T = decltype(zero);
       for_tiles(out.rows(), kRowsPerTile, [&](std::int64_t, std::int64_t first, std::int64_t last) {
         for (std::int64_t i = first; i < last; ++i) {
+          if (x.ids != nullptr && i + kPrefetchEdges < last) {
+            prefetch_columns(data + x.ids[i + kPrefetchEdges] * x.dim, x.dim);
+          }
           const std::int64_t row = x.ids == nullptr ? i : x.ids[i];
           convert_row<T, Source>(data + row * x.dim, x.dim, out.data<T>() + i * x.dim);
         }

@@ -14,6 +14,15 @@ constexpr std::int64_t kPrefetchEdges =
     12;  // rows asked for ahead of use; asking for none took a third longer at 100 features
 constexpr std::int64_t kPrefetchBytes = 1024;  // of a row, so that wide rows do not flood the memory system
 
+/// Asks for `width` values from `begin` on, or for the first of them.
+template <typename Source>
+KITH_INLINE void prefetch_columns(const Source* begin, std::int64_t width) {
+  const std::int64_t bytes = std::min<std::int64_t>(width * sizeof(Source), kPrefetchBytes);
+  for (std::int64_t byte = 0; byte < bytes; byte += kCacheLine) {
+    __builtin_prefetch(reinterpret_cast<const char*>(begin) + byte);
+  }
+}
+
 /// Row-major rows of `dim` values, one for every edge: data[sources[edge] - first], or
 /// data[ids[sources[edge]] - first].
 template <typename Source>
@@ -31,13 +40,7 @@ struct EdgeRows {
   }
   /// Asks for the columns [column, column + width) of the row kPrefetchEdges after `edge`, if there is one.
   KITH_INLINE void prefetch_after(std::int64_t edge, std::int64_t column, std::int64_t width) const {
-    if (edge + kPrefetchEdges < num_edges) {
-      const char* const begin = reinterpret_cast<const char*>(row(edge + kPrefetchEdges) + column);
-      const std::int64_t bytes = std::min<std::int64_t>(width * sizeof(Source), kPrefetchBytes);
-      for (std::int64_t byte = 0; byte < bytes; byte += kCacheLine) {
-        __builtin_prefetch(begin + byte);
-      }
-    }
+    if (edge + kPrefetchEdges < num_edges) prefetch_columns(row(edge + kPrefetchEdges) + column, width);
   }
 };
 

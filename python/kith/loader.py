@@ -99,7 +99,8 @@ class Batch:
     """[E] local ids, as row 0 of edge_index."""
     stats: dict[str, float]
     """roots, communities and label_entropy_bits (both of the roots), input_nodes, reused_input_nodes (that the
-    batch before had too), pages (of 4 KiB, of the feature table), edges, intra_edges, sample_seconds."""
+    batch before had too), pages (of 4 KiB, of the feature table), edges, intra_edges, sample_seconds and
+    gather_seconds (of the feature rows)."""
     edge_weight: npt.NDArray[np.float32] | None = None
     """[E] with unbiased=True: the weighted sum over a node's edges estimates the mean over its neighbours."""
 

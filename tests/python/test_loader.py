@@ -232,6 +232,12 @@ def test_stats_count_the_batch(data, loader):
         assert stats["edges"] == batch.num_edges
         communities = data.communities()[batch.n_id[: batch.batch_size]]
         assert stats["communities"] == np.unique(communities).size
+        assert stats["sample_seconds"] > 0 and stats["gather_seconds"] > 0
+
+
+def test_what_is_not_gathered_takes_no_time(data):
+    for batch in kith.NeighborLoader(data, [2], "train", batch_size=16, features=False):
+        assert batch.stats["gather_seconds"] == 0
 
 
 def test_half_precision_features_come_as_float32(arrays):
