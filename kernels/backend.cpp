@@ -42,6 +42,7 @@ std::unique_ptr<Backend> make_backend(std::string_view device, const BackendOpti
              "--device: expected auto, cpu or cuda, got '", device, "'");
   if (device == "cuda" || (device == "auto" && num_cuda_devices() > 0)) return make_cuda_backend(options);
   const bool is_gathering_told = options.gathering != Gathering::automatic;
+  KITH_CHECK(!options.stream, InvalidArgument, "make_backend: a lent stream needs --device cuda, got ", device);
   KITH_CHECK(!options.allow_tf32 && !options.use_cusparse && !is_gathering_told, InvalidArgument,
              options.allow_tf32  ? "--tf32"
              : is_gathering_told ? "--gather"

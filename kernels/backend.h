@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,7 @@
 #include "graph/feature_store.h"
 #include "graph/types.h"
 #include "graph/views.h"
+#include "kernels/lent_stream.h"
 #include "kernels/memo.h"
 #include "kernels/rows.h"
 #include "kernels/tensor.h"
@@ -129,6 +131,9 @@ struct BackendOptions {
   bool use_cusparse = false;
   SparseAlgorithm sparse_algorithm = SparseAlgorithm::row_major;  ///< with use_cusparse
   Gathering gathering = Gathering::automatic;
+  /// Run there, in the order of its owner's work, in place of a stream of the backend's own. It must outlive
+  /// the backend and whatever its operations made.
+  std::optional<LentStream> stream = std::nullopt;
 };
 
 /// Where edge_scores_backward writes: [num_sources x heads] and [num_destinations x heads], overwritten.
@@ -157,6 +162,10 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;  ///< "cpu", "cuda"
+
+  /// Calls operations where the thread's current device may be another one: with a lent stream, its device is
+  /// the current one while `operations` runs. Otherwise the same as calling them.
+  virtual void run(const std::function<void()>& operations) { operations(); }
 
   virtual Tensor empty(std::int64_t rows, std::int64_t cols, Scalar scalar) = 0;  ///< uninitialised
   Tensor zeros(std::int64_t rows, std::int64_t cols, Scalar scalar);

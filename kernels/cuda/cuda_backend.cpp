@@ -11,6 +11,7 @@
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/copy_rows.h"
 #include "kernels/cuda/dense.h"
+#include "kernels/cuda/device_scope.h"
 #include "kernels/cuda/dropout.h"
 #include "kernels/cuda/edge_ops.h"
 #include "kernels/cuda/edge_scores.h"
@@ -58,14 +59,29 @@ CudaBackend::Stream::Stream() { CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, c
 CudaBackend::Stream::~Stream() { static_cast<void>(cudaStreamDestroy(stream_)); }
 
 CudaBackend::CudaBackend(const BackendOptions& options)
-    : memory_(StreamMemory::create()),
+    : lent_device_(options.stream ? std::optional(options.stream->device) : std::nullopt),
+      memory_(StreamMemory::create(options.stream)),
       context_{.stream = memory_->stream(), .memory = *memory_, .traits = read_traits()},
-      products_(context_, options.allow_tf32),
+      allow_tf32_(options.allow_tf32),
+      products_(options.stream ? nullptr : std::make_unique<DenseProducts>(context_, options.allow_tf32)),
       sparse_(options.use_cusparse ? std::make_unique<SparseProducts>(context_.stream, options.sparse_algorithm)
                                    : nullptr),
       gathering_(options.gathering) {}
 
-CudaBackend::~CudaBackend() { static_cast<void>(cudaStreamSynchronize(context_.stream)); }
+CudaBackend::~CudaBackend() {
+  // What was given back is freed in the order of the stream; its owner need not wait.
+  if (!lent_device_) static_cast<void>(cudaStreamSynchronize(context_.stream));
+}
+
+void CudaBackend::run(const std::function<void()>& operations) {
+  const DeviceScope scope(lent_device_);
+  operations();
+}
+
+DenseProducts& CudaBackend::products() {
+  if (!products_) products_ = std::make_unique<DenseProducts>(context_, allow_tf32_);
+  return *products_;
+}
 
 Tensor CudaBackend::empty(std::int64_t rows, std::int64_t cols, Scalar scalar) {
   op_check::empty(rows, cols);
@@ -298,13 +314,13 @@ RowsBlock CudaBackend::rows_as_block(CsrView graph, NodeId first, std::int64_t c
 void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, double beta,
                          Tensor& c) {
   op_check::matmul(a, transpose_a, b, transpose_b, c);
-  products_.matmul({.a = a, .transpose_a = transpose_a, .b = b, .transpose_b = transpose_b, .beta = beta}, c);
+  products().matmul({.a = a, .transpose_a = transpose_a, .b = b, .transpose_b = transpose_b, .beta = beta}, c);
 }
 
 void CudaBackend::matmul_at_b(const Tensor& a, const Tensor& g, double beta, Tensor& grad_w) {
   op_check::matmul_at_b(a, g, grad_w);
   const Tensor rows = a.view_rows(0, g.rows());
-  products_.matmul({.a = rows, .transpose_a = true, .b = g, .transpose_b = false, .beta = beta}, grad_w);
+  products().matmul({.a = rows, .transpose_a = true, .b = g, .transpose_b = false, .beta = beta}, grad_w);
 }
 
 void CudaBackend::add_bias(const Tensor& bias, Tensor& x) {
@@ -396,6 +412,11 @@ std::unique_ptr<Backend> make_cuda_backend(const BackendOptions& options) {
   if (status == cudaSuccess && count == 0) status = cudaErrorNoDevice;
   KITH_CHECK(status == cudaSuccess, DeviceError, "--device cuda: no CUDA device (", cudaGetErrorString(status),
              ")");
+  if (!options.stream) return std::make_unique<cuda::CudaBackend>(options);
+  const int device = options.stream->device;
+  KITH_CHECK(device >= 0 && device < count, DeviceError,
+             "make_cuda_backend: the device of a lent stream must be in [0, ", count, "), got ", device);
+  const cuda::DeviceScope scope(device);
   return std::make_unique<cuda::CudaBackend>(options);
 }
 

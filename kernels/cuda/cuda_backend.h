@@ -1,7 +1,9 @@
 // The CUDA backend: checks shapes (op_check.h), then launches the kernels of this folder on one stream.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -13,8 +15,9 @@
 
 namespace kith::cuda {
 
-/// Device 0. Operations are launched on one stream by one thread; copies from the host run on a second stream
-/// and may be asked for by any thread. Tensors may outlive it.
+/// The current device of the thread that makes it, or that of a lent stream. Operations are launched on one
+/// stream by one thread; copies from the host run on a second stream and may be asked for by any thread.
+/// Tensors may outlive it.
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(const BackendOptions& options);
@@ -24,6 +27,7 @@ class CudaBackend final : public Backend {
 
   std::string_view name() const override { return "cuda"; }
   const Context& context() const { return context_; }
+  void run(const std::function<void()>& operations) override;
 
   Tensor empty(std::int64_t rows, std::int64_t cols, Scalar scalar) override;
   void fill(Tensor& x, double value) override;
@@ -100,11 +104,17 @@ class CudaBackend final : public Backend {
     cudaStream_t stream_ = nullptr;
   };
 
+  /// On a lent stream made when first asked for: its handle takes memory, and whoever lends a stream multiplies
+  /// by other means.
+  DenseProducts& products();
+
+  std::optional<int> lent_device_;  ///< with a lent stream
   OwnedStreamMemory memory_;
   Context context_;
   Stream copies_;
   PinnedBlocks pinned_;
-  DenseProducts products_;
+  bool allow_tf32_;
+  std::unique_ptr<DenseProducts> products_;
   std::unique_ptr<SparseProducts> sparse_;  ///< with BackendOptions::use_cusparse
   GatheringRule gathering_;
   Tensor::Buffer last_step_;  ///< the event at its end

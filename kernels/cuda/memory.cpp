@@ -7,6 +7,7 @@
 
 #include "graph/errors.h"
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/device_scope.h"
 
 namespace kith::cuda {
 namespace {
@@ -29,14 +30,21 @@ void keep_freed_memory() {
 
 }  // namespace
 
-StreamMemory* StreamMemory::create() { return new StreamMemory(); }
+StreamMemory* StreamMemory::create(const std::optional<LentStream>& lent) { return new StreamMemory(lent); }
 
-StreamMemory::StreamMemory() {
+StreamMemory::StreamMemory(const std::optional<LentStream>& lent) {
   keep_freed_memory();
-  CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+  if (lent) {
+    stream_ = reinterpret_cast<cudaStream_t>(lent->handle);
+    lent_device_ = lent->device;
+  } else {
+    CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+  }
 }
 
-StreamMemory::~StreamMemory() { ignore(cudaStreamDestroy(stream_)); }
+StreamMemory::~StreamMemory() {
+  if (!lent_device_) ignore(cudaStreamDestroy(stream_));
+}
 
 void StreamMemory::close() {
   std::unique_lock lock(mutex_);
@@ -74,7 +82,10 @@ Tensor StreamMemory::acquire(std::int64_t rows, std::int64_t cols, Scalar scalar
 
 void StreamMemory::give_back(void* memory, std::byte* data, std::size_t bytes) {
   auto* const self = static_cast<StreamMemory*>(memory);
-  ignore(cudaFreeAsync(data, self->stream_));
+  {
+    const DeviceScope scope(self->lent_device_);  // the last owner may be any thread of the lender's
+    ignore(cudaFreeAsync(data, self->stream_));
+  }
   std::unique_lock lock(self->mutex_);
   self->live_bytes_ -= bytes;
   --self->num_live_;

@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "kernels/lent_stream.h"
 #include "kernels/tensor.h"
 
 namespace kith::cuda {
@@ -19,8 +21,8 @@ namespace kith::cuda {
 /// way to destroy it.
 class StreamMemory {
  public:
-  /// The caller must call close() once. The stream is this object's own.
-  static StreamMemory* create();
+  /// The caller must call close() once. The stream is this object's own unless one is lent.
+  static StreamMemory* create(const std::optional<LentStream>& lent = std::nullopt);
   void close();
 
   cudaStream_t stream() const { return stream_; }
@@ -41,11 +43,12 @@ class StreamMemory {
   StreamMemory& operator=(const StreamMemory&) = delete;
 
  private:
-  StreamMemory();
+  explicit StreamMemory(const std::optional<LentStream>& lent);
   ~StreamMemory();
   static void give_back(void* memory, std::byte* data, std::size_t bytes);
 
-  cudaStream_t stream_ = nullptr;
+  cudaStream_t stream_ = nullptr;  ///< null is the default stream
+  std::optional<int> lent_device_;
   std::mutex mutex_;
   std::size_t live_bytes_ = 0;
   std::size_t num_live_ = 0;
