@@ -118,12 +118,19 @@ py::object next_batch(BatchStream& stream) {
   return to_dict(std::move(*batch));
 }
 
+/// stream: a cudaStream_t as a number, 0 for the device's default stream.
+std::unique_ptr<Backend> backend_on_stream(int device, std::uintptr_t stream) {
+  return make_backend("cuda", {.stream = LentStream{.device = device, .handle = stream}});
+}
+
 }  // namespace
 
 void bind_loader(py::module_& module) {
   bind_options(module);
   py::class_<Backend>(module, "Backend")
       .def(py::init([](const std::string& device) { return make_backend(device); }), py::arg("device"))
+      .def_static("on_stream", &backend_on_stream, py::arg("device"), py::arg("stream"),
+                  "A CUDA backend on a stream of the caller's.")
       .def_property_readonly("name", &Backend::name);
   py::class_<Loader>(module, "Loader")
       .def(py::init([](const Dataset& dataset, const Input<NodeId>& roots, const LoaderOptions& options) {

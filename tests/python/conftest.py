@@ -15,6 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = os.environ.get("KITH_PYTHON_PATH", str(ROOT / "build" / "release" / "python"))
 sys.path.insert(0, PACKAGE)
 
+import emulated_device  # noqa: E402
+
+if emulated_device.FILE is not None:
+    emulated_device.install()
+
 import kith  # noqa: E402  (a missing module is to fail the run)
 
 

@@ -10,7 +10,7 @@ from torch_blocks import BLOCKS, edges_of, random_block
 torch = pytest.importorskip("torch", reason="kith.torch needs torch, which is not installed")
 
 import kith.torch as kt  # noqa: E402
-from kith.torch import functional  # noqa: E402
+from kith.torch import device, functional  # noqa: E402
 
 EVERY_BLOCK = pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS.keys())
 
@@ -184,6 +184,43 @@ def test_second_derivatives_are_refused():
         grad.sum().backward()
 
 
+@pytest.mark.parametrize(
+    "cuda, missing",
+    [("none", r"built without CUDA: .*\(KITH_CUDA=ON\)"), ("13.0", "finds no device .*: update the driver")],
+)
+def test_a_cuda_tensor_gets_a_sentence_about_what_is_missing(monkeypatch, cuda, missing):
+    monkeypatch.setattr(device, "device_of", lambda tensor: torch.device("cuda", 0))
+    monkeypatch.setattr(device._core, "available_devices", lambda: ["cpu"])
+    monkeypatch.setattr(device._core, "build_info", lambda: {"cuda": cuda})
+    device._missing_for_cuda.cache_clear()
+    with pytest.raises(ValueError, match=rf"x is on cuda:0, but Kith.*{missing}.*, or use x.cpu\(\)"):
+        kt.aggregate(zeros(3, 2), BLOCK)
+    device._missing_for_cuda.cache_clear()
+
+
+def test_an_operation_takes_no_array_of_another_place():
+    block, x = BLOCKS["one destination"], np.zeros((3, 2), np.float32)
+    handle, on_cpu = kt.as_block(block).handle, device.CPU.backend
+    core, out = device._core, np.zeros((1, 2), np.float32)
+    elsewhere = core.DeviceArray(x, x.ctypes.data, 3, 2, "float32")
+    with pytest.raises(ValueError, match="float32 or float64 matrix, got <class .*DeviceArray"):
+        core.aggregate(on_cpu, handle, None, elsewhere, out)
+    ints = [core.DeviceArray(a, a.ctypes.data, a.size, 1, "int32") for a in (block.indptr, block.indices)]
+    with pytest.raises(ValueError, match="block must be in the memory of the backend, cpu"):
+        core.aggregate(on_cpu, handle.on_device(*ints), None, x, out)
+    with pytest.raises(ValueError, match="must be int32 and of the block's sizes"):
+        handle.on_device(*reversed(ints))
+    with pytest.raises(ValueError, match="dtype must be float32, float64 or int32, got float16"):
+        core.DeviceArray(x, x.ctypes.data, 3, 2, "float16")
+    with pytest.raises(ValueError, match="C-contiguous float32 or float64 matrix, got <class 'numpy.ndarray'"):
+        core.aggregate(on_cpu, handle, None, x[:, :1], out)
+    with pytest.raises(ValueError, match="C-contiguous array of float32"):
+        core.aggregate(on_cpu, handle, np.zeros(3), x, out)
+    out.flags.writeable = False
+    with pytest.raises(ValueError, match="not writeable"):
+        core.aggregate(on_cpu, handle, None, x, out)
+
+
 zeros = torch.zeros
 
 
@@ -203,7 +240,7 @@ BLOCK = BLOCKS["one destination"]
         (lambda: kt.aggregate(zeros(3), BLOCK), r"x must be \[num_src, F\]"),
         (lambda: kt.aggregate(zeros(3, 2, dtype=torch.float16), BLOCK), "or float64, got torch.float16"),
         (lambda: kt.aggregate(zeros(3, 2, dtype=torch.int64), BLOCK), "got torch.int64"),
-        (lambda: kt.aggregate(zeros(3, 2, device="meta"), BLOCK), "x is on meta, .* CUDA kernels are not"),
+        (lambda: kt.aggregate(zeros(3, 2, device="meta"), BLOCK), "x is on meta, but kith.torch computes"),
         (lambda: kt.aggregate(np.zeros((3, 2)), BLOCK), "x must be a torch tensor, got ndarray"),
         (lambda: kt.aggregate(zeros(3, 2), BLOCK, "max", zeros(3)), "'max' takes no weight"),
         (lambda: weighted(zeros(2)), r"each of the block's edges \(3\)"),

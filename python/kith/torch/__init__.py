@@ -1,7 +1,8 @@
 """Kith's kernels in PyTorch: autograd functions, and PyG's layers over them.
 
-Works with any torch: nothing is linked against it, CPU tensors are read and written in place. float32 and
-float64. Imported on its own: `import kith` does not load torch.
+Works with any torch: nothing is linked against it, tensors are read and written in place. float32 and float64,
+on the CPU, and where Kith is built with CUDA on CUDA devices: there everything runs on torch's current stream.
+All tensors of a call must be on one device. Imported on its own: `import kith` does not load torch.
 """
 
 try:

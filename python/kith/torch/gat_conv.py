@@ -109,8 +109,14 @@ class GATConv(torch.nn.Module):
 def with_one_loop_each(block: CheckedBlock) -> CheckedBlock:
     """The block with one edge v -> v for every v that is both source and destination, first in its row.
 
-    Loops that are there already go. Takes time in the number of edges.
+    Loops that are there already go. Takes time in the number of edges, on the host, once for each block.
     """
+    if block.with_loops is None:
+        block.with_loops = _make_with_loops(block)
+    return block.with_loops
+
+
+def _make_with_loops(block: CheckedBlock) -> CheckedBlock:
     destinations = block.destinations.numpy()
     keep = block.indices != destinations
     rows = destinations[keep]

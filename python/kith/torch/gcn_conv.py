@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kith.torch.block import CheckedBlock, check_cpu
+from kith.torch.block import BlockOnStream, CheckedBlock
+from kith.torch.device import check_same_place, place_of
 from kith.torch.functional import aggregate
 from kith.torch.inputs import glorot, refuse, resolve
 
@@ -68,12 +69,15 @@ class GCNConv(torch.nn.Module):
             raise ValueError("GCNConv: x must be one tensor, destinations and sources are nodes of one graph")
         x, _, block = resolve(x, block)
         if edge_weight is not None:
-            edge_weight = _in_block_order(edge_weight, block)
+            place = place_of("edge_weight", edge_weight)
+            check_same_place("edge_weight", place, "x", place_of("x", x))
+            edge_weight = _in_block_order(edge_weight, block.on(place))
         h = self.lin(x)
         if not self.normalize:
             out = aggregate(h, block, "sum", edge_weight)
         else:
-            weight, loop_weight = _normalized(edge_weight, block, self.add_self_loops, x.dtype)
+            given = x.new_ones(block.num_edges) if edge_weight is None else edge_weight
+            weight, loop_weight = _normalized(given, block, self.add_self_loops, edge_weight is not None)
             out = aggregate(h, block, "sum", weight)
             if loop_weight is not None:
                 out = out + loop_weight * h[: block.num_dst]
@@ -83,32 +87,32 @@ class GCNConv(torch.nn.Module):
         return f"GCNConv({self.in_channels}, {self.out_channels})"
 
 
-def _in_block_order(edge_weight: Tensor, block: CheckedBlock) -> Tensor:
-    check_cpu("edge_weight", edge_weight)
+def _in_block_order(edge_weight: Tensor, block: CheckedBlock | BlockOnStream) -> Tensor:
     if edge_weight.dim() != 1 or edge_weight.size(0) != block.num_edges:
         raise ValueError(f"edge_weight must be [{block.num_edges}], got shape {list(edge_weight.shape)}")
     return edge_weight if block.edge_order is None else edge_weight[block.edge_order]
 
 
 def _normalized(
-    weight: Tensor | None, block: CheckedBlock, add_self_loops: bool, dtype: torch.dtype
+    weight: Tensor, block: CheckedBlock, add_self_loops: bool, is_weighted: bool
 ) -> tuple[Tensor, Tensor | None]:
     """(weight of each edge [E], of each destination's self-loop [num_dst, 1]): w / sqrt(degree_u degree_v).
 
-    As PyG's gcn_norm: loops that are there already are replaced by one of weight 1, or, with edge weights, by
-    one that keeps its weight. The degree is the sum of the weights of the edges in; sources that are no
-    destinations have their loop alone.
+    As PyG's gcn_norm: loops that are there already are replaced by one of weight 1, or, with edge weights
+    (is_weighted; else weight holds ones), by one that keeps its weight. The degree is the sum of the weights of
+    the edges in; sources that are no destinations have their loop alone.
     """
-    source, destination = block.sources, block.destinations
-    given, loop = weight, None
-    weight = torch.ones(block.num_edges, dtype=dtype) if given is None else given
+    on = block.on(place_of("weight", weight))
+    source, destination = on.sources, on.destinations
+    loop = None
     if add_self_loops:
         is_loop = source == destination
-        loop = torch.ones(block.num_src, dtype=weight.dtype)
-        if given is not None:
-            loop = loop.index_put((destination[is_loop].long(),), given[is_loop])
+        loop = weight.new_ones(block.num_src + 1)
+        if is_weighted:  # what is no loop goes to the last place: selecting loops would wait for a GPU
+            loop = loop.index_put((destination.masked_fill(~is_loop, block.num_src).long(),), weight)
+        loop = loop[: block.num_src]
         weight = weight.masked_fill(is_loop, 0)
-    ones = torch.ones(block.num_src, 1, dtype=weight.dtype)
+    ones = weight.new_ones(block.num_src, 1)
     degree = aggregate(ones, block, "sum", weight).squeeze(1)
     degree = torch.nn.functional.pad(degree, (0, block.num_src - block.num_dst))
     if loop is not None:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kith.torch.block import CheckedBlock, as_block, block_from_edge_index, check_cpu
+from kith.torch.block import CheckedBlock, as_block, block_from_edge_index
+from kith.torch.device import Place, check_same_place, place_of
 
 
 def resolve(x: Any, block: Any) -> tuple[Tensor, Tensor | None, CheckedBlock]:
@@ -15,18 +16,21 @@ def resolve(x: Any, block: Any) -> tuple[Tensor, Tensor | None, CheckedBlock]:
 
     x: [num_src, F] for a block whose destinations are a prefix of its sources (those of a batch, or a graph),
     or (x_src, x_dst) for any bipartite graph; x_dst may be None with a block. block: as for `as_block`, or an
-    edge_index [2, E]. Raises ValueError if they do not fit together.
+    edge_index [2, E]. Raises ValueError if they do not fit together or are on several devices; a block in host
+    memory may be used on any.
     """
     x_src, x_dst = x if isinstance(x, tuple | list) and len(x) == 2 else (x, x)
     is_pair = x_src is not x
-    _check_matrix("x_src" if is_pair else "x", x_src)
-    if x_dst is not None:
-        _check_matrix("x_dst", x_dst)
+    place = _check_matrix("x_src" if is_pair else "x", x_src)
+    if is_pair and x_dst is not None:
+        check_same_place("x_dst", _check_matrix("x_dst", x_dst), "x_src", place)
     if isinstance(block, Tensor):
         if x_dst is None:
             raise ValueError("x_dst=None needs a block: an edge_index does not tell the number of destinations")
+        check_same_place("edge_index", place_of("edge_index", block), "x", place)
         block = block_from_edge_index(block, x_src.size(0), x_dst.size(0))
     block = as_block(block)
+    block.check_place(place)
     if x_src.size(0) != block.num_src:
         what = "x_src" if is_pair else "x"
         raise ValueError(
@@ -43,10 +47,11 @@ def resolve(x: Any, block: Any) -> tuple[Tensor, Tensor | None, CheckedBlock]:
     return x_src, x_dst, block
 
 
-def _check_matrix(name: str, x: Any) -> None:
-    check_cpu(name, x)
+def _check_matrix(name: str, x: Any) -> Place:
+    place = place_of(name, x)
     if x.dim() != 2:
         raise ValueError(f"{name} must be [nodes, channels], got shape {list(x.shape)}")
+    return place
 
 
 def pair_of(in_channels: int | tuple[int, int], who: str) -> tuple[int, int]:
