@@ -3,7 +3,7 @@
 #
 # Builds preset `cuda` for the GPU of this machine, without what needs none of it, then
 #   1. runs every test that needs a GPU: the operations beside their loops, batches beside the CPU's bit for bit, whole
-#      training runs beside the CPU's;
+#      training runs beside the CPU's, and (with 3) kith.torch on CUDA tensors where torch, pybind11 and pytest are;
 #   2. runs compute-sanitizer over a small training run: memcheck for every model, racecheck for sage and gat;
 #   3. times the operations over blocks (bench/kernels/device_bench.cpp) beside cuSPARSE (with all that it can keep for
 #      a block, and cold), and beside a copy; and torch's scatter and torch.sparse on blocks of the same shapes;
@@ -164,6 +164,11 @@ bench gathering_bench 60 'way:[1-9]'
 if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
   has_torch=1
   step torch 60 "$python" bench/peers/gpu_aggregation.py -o "$work/torch.json" || true
+  if step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" &&
+    step kith-torch-link 200 cmake --build --preset cuda -j "$(nproc)" --target _core &&
+    "$python" -c 'import numpy, pytest'; then
+    check kith-torch 120 env KITH_PYTHON_PATH=build/cuda/python "$python" -m pytest -q tests/python/test_torch_cuda.py
+  fi
 else
   has_torch=0
   note torch "no torch with CUDA in $python"
