@@ -14,7 +14,8 @@ Tensor tensor_over(void* data, std::int64_t rows, std::int64_t cols, bool is_f32
 }
 
 std::span<const std::int32_t> ints_of(const DeviceArray& array) {
-  return {static_cast<const std::int32_t*>(array.data()), static_cast<std::size_t>(array.rows() * array.cols())};
+  return {static_cast<const std::int32_t*>(array.data()),
+          static_cast<std::size_t>(array.rows() * array.cols())};
 }
 
 }  // namespace
@@ -85,7 +86,8 @@ template <typename T>
 std::span<T> Arguments::values(const py::object& row, const char* dtype) const {
   if (block_.is_on_device()) {
     const DeviceArray& array = on_device(row);
-    if (array.dtype() != dtype) throw py::value_error(std::string("expected ") + dtype + ", got " + array.dtype());
+    if (array.dtype() != dtype)
+      throw py::value_error(std::string("expected ") + dtype + ", got " + array.dtype());
     return {static_cast<T*>(array.data()), static_cast<std::size_t>(array.rows() * array.cols())};
   }
   if (!py::isinstance<Input<T>>(row)) {

@@ -19,7 +19,8 @@ namespace kith::python {
 class DeviceArray {
  public:
   /// owner: kept alive. dtype: "float32", "float64" or "int32". Throws ValueError for another one.
-  DeviceArray(py::object owner, std::uintptr_t address, std::int64_t rows, std::int64_t cols, std::string dtype);
+  DeviceArray(py::object owner, std::uintptr_t address, std::int64_t rows, std::int64_t cols,
+              std::string dtype);
 
   const std::string& dtype() const { return dtype_; }
   std::int64_t rows() const { return rows_; }
@@ -40,8 +41,8 @@ class ArrayBlock {
  public:
   ArrayBlock(std::int32_t num_src, Input<std::int32_t> indptr, Input<std::int32_t> indices);
 
-  /// The same block in a device's memory, for one stream: what operations derive from it is kept, in the order of
-  /// that stream. The values are trusted to be those of this block. Throws ValueError for other sizes.
+  /// The same block in a device's memory, for one stream: what operations derive from it is kept, in the order
+  /// of that stream. The values are trusted to be those of this block. Throws ValueError for other sizes.
   std::unique_ptr<ArrayBlock> on_device(const DeviceArray& indptr, const DeviceArray& indices) const;
 
   bool is_on_device() const { return memo_ != nullptr; }
@@ -56,7 +57,8 @@ class ArrayBlock {
   BlockCsrView view_;
 };
 
-/// Takes the arguments of one operation. Throws ValueError for what is not in the memory that its backend reads.
+/// Takes the arguments of one operation. Throws ValueError for what is not in the memory that its backend
+/// reads.
 class Arguments {
  public:
   Arguments(Backend& backend, const ArrayBlock& block);

@@ -1,5 +1,5 @@
-// Controls of the emulated CUDA device for Python: the module _emulation, in the same file as a _core that computes on
-// that device.
+// Controls of the emulated CUDA device for Python: the module _emulation, in the same file as a _core that
+// computes on that device.
 #include <cuda_runtime.h>
 #include <pybind11/pybind11.h>
 

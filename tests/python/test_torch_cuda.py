@@ -285,6 +285,37 @@ def test_work_is_queued_on_the_stream_that_is_current_and_nothing_waits(device):
     assert torch.allclose(out, kt.aggregate(x, block), atol=1e-5)
 
 
+# Until the stream has come there nothing may be freed: torch frees in the order of a stream on a GPU alone.
+ONES = torch.ones(90, 4, 2)
+OPERATIONS = {
+    "sum": lambda x, block: kt.aggregate(x, block, "sum"),
+    "mean": lambda x, block: kt.aggregate(x, block, "mean"),
+    "max": lambda x, block: kt.aggregate(x, block, "max"),
+    "softmax": lambda x, block: kt.edge_softmax(x, block),
+    "heads": lambda x, block: kt.aggregate(ONES, block, "sum", x),
+}
+
+
+@EMULATED
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
+def test_neither_forward_nor_backward_waits(device, operation):
+    block = kt.as_block(random_block())
+    is_by_edge = operation in (OPERATIONS["softmax"], OPERATIONS["heads"])
+    x = random(block.num_edges if is_by_edge else 90, 4)
+    expected = operation(x, block)
+    direction = torch.rand(expected.shape) + 0.5
+    expected = expected.detach(), *torch.autograd.grad(expected, x, direction)
+    with device.active():
+        device.controls.set_late(True)
+        out = operation(x, block)
+        found = out, *torch.autograd.grad(out, x, direction)
+        for one, other in zip(found, expected, strict=True):
+            assert not torch.allclose(one, other, atol=1e-5), "somebody waited for the stream"
+        device.controls.synchronize(device.stream)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
 @EMULATED
 def test_what_is_derived_from_a_block_is_freed_with_it(device):
     x = device.tensor(random(90, 4))
