@@ -3,13 +3,11 @@
     KITH_DATA_DIR=graphs python bench/peers/loader.py arxiv_cs_coauthor -o result.json
 
 Kith's loader stands there twice: with uniform sampling of random roots, PyG's batches, and with its default
-knobs, which is what an exchanged import gives. Each loader trains a model of its own from the same parameters;
-its test accuracy after all runs is that over all neighbours. Needs torch_geometric and, for PyG's side, pyg-lib
-or torch-sparse; without them only the overhead is measured. Runs are interleaved, the first is not counted;
-figures are medians, with the range. Before anything is reported the edges that PyG and uniform Kith draw in an
-epoch must agree within 1 %. `cpu` leaves PyG's worker processes out. `overhead` is the time that the
-Python side of Kith's loader takes to turn the engine's arrays into a Data, as a share of the time of
-next(loader) with nothing made ahead.
+knobs, which is what an exchanged import gives. Each loader trains a model of its own from the same
+parameters; its test accuracy after all runs is that over all neighbours. Needs torch_geometric and pyg-lib or
+torch-sparse, which PyG's loader samples with. Runs are interleaved, the first is not counted; figures are
+medians, with the range. Before anything is reported the edges that PyG and uniform Kith draw in an epoch must
+agree within 1 %. `cpu` leaves PyG's worker processes out.
 """
 
 import argparse
@@ -135,29 +133,6 @@ def compare(loaders, data, args, is_training):
     return rows
 
 
-def overhead(data, args):
-    """Seconds inside the engine and inside Python for every batch of an epoch, nothing made ahead."""
-    options = {"batch_size": args.batch_size, "shuffle": True, "prefetch": 0, "mix": 1.0, "p_intra": 0.5}
-    loader = kith.NeighborLoader(data, args.fanout, data.train_mask, **options)
-    engine, python = [], []
-    for epoch in range(args.runs):
-        stream = kith._core.BatchStream(loader._handle, loader.dataset._handle, loader._backend, epoch, 0)
-        while True:
-            start = time.perf_counter()
-            arrays = stream.next()
-            middle = time.perf_counter()
-            if arrays is None:
-                break
-            loader._hand_out(arrays)
-            engine.append(middle - start)
-            python.append(time.perf_counter() - middle)
-    return {
-        "engine_seconds_per_batch": statistics.median(engine),
-        "python_seconds_per_batch": statistics.median(python),
-        "python_share": sum(python) / (sum(python) + sum(engine)),
-    }
-
-
 def versions():
     found = {module.__name__: module.__version__ for module in (kith, torch, torch_geometric)}
     for name in ("pyg_lib", "torch_sparse"):
@@ -184,15 +159,13 @@ def main():
     parser.add_argument("--workers", type=numbers, default=[0, 2], help="of PyG's loader, 0,2 by default")
     args = parser.parse_args()
 
+    if not (torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE):
+        sys.exit("neither pyg-lib nor torch-sparse is installed, so PyG's loader cannot run")
     data = load(args.graph)
     data.train_mask &= data.train_mask.cumsum(0) <= (args.roots or data.num_nodes)
     print(f"{args.graph}: {data}, fanout {args.fanout}, batch size {args.batch_size}", file=sys.stderr)
-    rows = []
-    if torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE:
-        loaders = make_loaders(data, args)
-        rows = compare(loaders, data, args, is_training=False) + compare(loaders, data, args, is_training=True)
-    else:
-        print("neither pyg-lib nor torch-sparse is installed, so PyG's loader cannot run", file=sys.stderr)
+    loaders = make_loaders(data, args)
+    rows = compare(loaders, data, args, is_training=False) + compare(loaders, data, args, is_training=True)
     for row in rows:
         low, high = row["range"]
         timing = f"{row['seconds']:8.3f} s  [{low:.3f}, {high:.3f}]"
@@ -201,16 +174,12 @@ def main():
             f"{row['what']:15} {row['loader']:24} {timing}, cpu {row['cpu']:.3f} s,"
             f" {row['edges']:.0f} edges{accuracy}"
         )
-    share = overhead(data, args)
-    python, engine = share["python_seconds_per_batch"] * 1e6, share["engine_seconds_per_batch"] * 1e3
-    print(f"overhead {share['python_share']:.2%}: {python:.0f} us beside {engine:.2f} ms of the engine")
     if args.output:
         report = {
-            "options": vars(args),
+            "options": {key: value for key, value in vars(args).items() if key != "output"},
             "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
             "versions": versions(),
             "rows": rows,
-            "overhead": share,
         }
         Path(args.output).write_text(json.dumps(report, indent=2) + "\n")
 
