@@ -69,7 +69,7 @@ def train(settings: argparse.Namespace, graph: Path, knobs: str, policy: str) ->
     """The epochs of one run but the first."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [settings.kith.resolve(), "train", graph, "--device", "cpu", "--patience", "0"]
+        command = [settings.kith, "train", graph, "--device", "cpu", "--patience", "0"]
         command += ["--layers", "2", "--fanout", "10,10", "--hidden", str(settings.hidden)]
         command += ["--epochs", str(settings.epochs), "--threads", str(settings.threads), *KNOBS[knobs]]
         command += [*staging_of(policy, settings.size), "--json", report]
@@ -162,7 +162,7 @@ def measure(settings: argparse.Namespace, graph: Path, knobs: str) -> list[dict]
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kith", type=Path)
+    parser.add_argument("kith", type=lambda text: Path(text).resolve())
     parser.add_argument("graphs", type=Path, nargs="+")
     parser.add_argument("--size", default="10%", help="of the fast tier")
     parser.add_argument("--policies", default="none,degree,presample,lru,sieve,lookahead,auto")
