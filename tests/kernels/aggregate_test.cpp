@@ -309,52 +309,6 @@ TEST_P(Aggregate, ReadsTheRowsOfAGraphInAnyOrderToTheSameBits) {
   EXPECT_EQ(values(through_ids), values(in_place));
 }
 
-TEST(AggregateSlice, GoesOnToTheBitsOfTheWholeTable) {
-  const auto backend = make_cpu_backend();
-  Block block = random_block(60, 60, 400);
-  for (std::int64_t v = 0; v < 60; ++v) {  // as in a graph
-    std::sort(block.sources.begin() + block.offsets[v], block.sources.begin() + block.offsets[v + 1]);
-  }
-  const std::vector<EdgeOffset> offsets(block.offsets.begin(), block.offsets.end());
-  const CsrView graph{offsets, block.sources};
-  for (const FeatureType type : {FeatureType::f32, FeatureType::f16, FeatureType::bf16}) {
-    const Table table = random_table(60, 9, type);
-    const FeatureView whole = table.view(table.bytes);
-    for (const bool is_weighted : {false, true}) {
-      const std::span<const float> weights = is_weighted ? std::span(block.weights) : std::span<const float>();
-      Tensor expected = backend->empty(60, 9, Scalar::f32);
-      backend->aggregate_rows(graph, weights, 0, TableRows{.table = whole}, expected);
-      for (const NodeId rows : {1, 7, 60}) {
-        Tensor out = backend->empty(60, 9, Scalar::f32);
-        backend->fill(out, 0);
-        std::vector<EdgeOffset> next(offsets.begin(), offsets.end() - 1);
-        for (NodeId first = 0; first < 60; first += rows) {
-          FeatureView part = whole;
-          part.data = whole.row(first);
-          part.num_rows = std::min(rows, 60 - first);
-          backend->aggregate_slice(graph, weights, {.table = part, .first = first}, next, out);
-        }
-        EXPECT_EQ(std::memcmp(out.data<float>(), expected.data<float>(), 60 * 9 * sizeof(float)), 0) << rows;
-        EXPECT_TRUE(std::ranges::equal(next, std::span(offsets).subspan(1)));  // each edge was used
-      }
-    }
-  }
-}
-
-TEST(AggregateSlice, RefusesWhatDoesNotFit) {
-  const auto backend = make_cpu_backend();
-  const std::vector<EdgeOffset> offsets{0, 1, 2};
-  const std::vector<NodeId> neighbors{1, 0};
-  const CsrView graph{offsets, neighbors};
-  const Table table = random_table(2, 3, FeatureType::f32);
-  const FeatureView rows = table.view(table.bytes);
-  Tensor out = backend->empty(2, 3, Scalar::f32), narrow = backend->empty(2, 2, Scalar::f32);
-  std::vector<EdgeOffset> next(2), too_few(1);
-  EXPECT_THROW(backend->aggregate_slice(graph, {}, {.table = rows, .first = 1}, next, out), InvalidArgument);
-  EXPECT_THROW(backend->aggregate_slice(graph, {}, {.table = rows, .first = 0}, too_few, out), InvalidArgument);
-  EXPECT_THROW(backend->aggregate_slice(graph, {}, {.table = rows, .first = 0}, next, narrow), InvalidArgument);
-}
-
 TEST_P(Aggregate, GivesTheSameBitsForAnyNumberOfThreads) {
   const Block block = random_block(30'000, 40'000, 20'000);
   const DeviceBlock device_block = on_device(block);

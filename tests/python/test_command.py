@@ -351,14 +351,6 @@ def test_another_format_version_is_refused(kith, small, reader):
 
 
 @pytest.mark.parametrize("reader", ["info", "train"])
-def test_text_of_variable_length_is_refused(kith, small, reader):
-    h5py = pytest.importorskip("h5py")
-    with h5py.File(small, "r+") as file:
-        file.attrs["source"] = "any length"
-    kith.fails(BAD_INPUT, reader, small.name, says="the attribute source must be text of a fixed length")
-
-
-@pytest.mark.parametrize("reader", ["info", "train"])
 def test_a_label_count_that_does_not_fit_is_refused(kith, small, reader):
     h5py = pytest.importorskip("h5py")
     with h5py.File(small, "r+") as file:
