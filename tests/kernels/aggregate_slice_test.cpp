@@ -30,8 +30,8 @@ class AggregateSlice : public ::testing::Test {
     for (std::int32_t i = 0; i < kNodes * kDim; ++i) {
       const std::uint64_t bits = random();
       const auto number = 0.125F + static_cast<float>(bits % 1024) / 1024;
-      const auto half = static_cast<std::uint16_t>(type == FeatureType::f16 ? 0x3000 + bits % 0x1000
-                                                                            : 0x3f00 + bits % 0x100);
+      const auto half =
+          static_cast<std::uint16_t>(type == FeatureType::f16 ? 0x3000 + bits % 0x1000 : 0x3f00 + bits % 0x100);
       const auto* const from = type == FeatureType::f32 ? reinterpret_cast<const std::byte*>(&number)
                                                         : reinterpret_cast<const std::byte*>(&half);
       bytes_.insert(bytes_.end(), from, from + size_of(type));
