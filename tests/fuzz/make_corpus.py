@@ -4,10 +4,10 @@ Needs NumPy and h5py. The files are committed, so this runs only when one is add
 stand beside them, named after what they do.
 """
 
+import argparse
 import gzip
 import io
 import struct
-import sys
 import zipfile
 from pathlib import Path
 
@@ -335,7 +335,9 @@ READERS = {
 
 
 def main() -> None:
-    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "corpus"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parent / "corpus")
+    root = parser.parse_args().folder
     for reader, make in READERS.items():
         (root / reader).mkdir(parents=True, exist_ok=True)
         for name, content in make().items():

@@ -14,8 +14,7 @@ constexpr std::int64_t kTileRows = 512;  // a multiple of the tiles of a matrix 
 Tensor aggregate_pieces(Backend& backend, CsrView graph, std::span<const float> edge_weights,
                         const LayerInput& input, Scalar scalar) {
   const std::int64_t num_nodes = graph.num_nodes();
-  Tensor out = backend.empty(num_nodes, input.dim(), scalar);
-  backend.fill(out, 0);
+  Tensor out = backend.zeros(num_nodes, input.dim(), scalar);
   std::vector<EdgeOffset> next(graph.offsets.begin(), graph.offsets.end() - 1);
   for (std::int64_t first = 0; first < num_nodes; first += input.pieces->max_rows()) {
     const std::int64_t count = std::min(input.pieces->max_rows(), num_nodes - first);
