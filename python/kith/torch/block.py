@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kith import _core
 from kith._arguments import INT32_MAX, integer
-from kith.torch.device import CPU, CudaPlace, Place, place_of
+from kith.torch.device import CPU, CudaPlace, Place, place_of, tensor_over
 
 _FIELDS = ("num_dst", "num_src", "indptr", "indices")
 
@@ -56,8 +56,7 @@ class CheckedBlock:
     @cached_property
     def sources(self) -> Tensor:
         """[E] int32: the source of each edge."""
-        # torch warns of read-only memory, which a dataset's own adjacency is.
-        return torch.from_numpy(self.indices if self.indices.flags.writeable else self.indices.copy())
+        return tensor_over(self.indices)
 
     @cached_property
     def destinations(self) -> Tensor:

@@ -78,11 +78,16 @@ def current_stream(device: torch.device) -> int:
     return torch.cuda.current_stream(device).cuda_stream
 
 
+def tensor_over(array: npt.NDArray[Any]) -> Tensor:
+    """A tensor of the array's memory, or of a copy if it is read-only, which torch warns of and a dataset's own
+    adjacency is."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
 def upload(array: npt.NDArray[Any], device: torch.device) -> Tensor:
     """A copy on a CUDA device, made in the order of its current stream: through pinned memory, so that the host
     does not wait."""
-    # torch warns of read-only memory, which a dataset's own adjacency is.
-    host = torch.from_numpy(array if array.flags.writeable else array.copy())
+    host = tensor_over(array)
     return (host.pin_memory() if array.size else host).to(device, non_blocking=True)
 
 
