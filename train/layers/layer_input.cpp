@@ -9,6 +9,7 @@ namespace kith {
 namespace {
 
 constexpr std::int64_t kTileRows = 512;  // a multiple of the tiles of a matrix product on the CPU
+constexpr std::int64_t kMaxSlices = 64;  // of a table: each costs a look at every node
 
 /// The aggregation over features that lie in a file, of all nodes: it is read once, from its begin to its end.
 Tensor aggregate_pieces(Backend& backend, CsrView graph, std::span<const float> edge_weights,
@@ -16,8 +17,9 @@ Tensor aggregate_pieces(Backend& backend, CsrView graph, std::span<const float> 
   const std::int64_t num_nodes = graph.num_nodes();
   Tensor out = backend.zeros(num_nodes, input.dim(), scalar);
   std::vector<EdgeOffset> next(graph.offsets.begin(), graph.offsets.end() - 1);
-  for (std::int64_t first = 0; first < num_nodes; first += input.pieces->max_rows()) {
-    const std::int64_t count = std::min(input.pieces->max_rows(), num_nodes - first);
+  const std::int64_t max_rows = std::max(input.pieces->max_rows(), num_nodes / kMaxSlices);
+  for (std::int64_t first = 0; first < num_nodes; first += max_rows) {
+    const std::int64_t count = std::min(max_rows, num_nodes - first);
     const TableSlice slice{.table = input.pieces->read(first, count), .first = static_cast<NodeId>(first)};
     backend.aggregate_slice(graph, edge_weights, slice, next, out);
   }

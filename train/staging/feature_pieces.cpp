@@ -8,13 +8,8 @@ namespace kith {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 << 10;
-constexpr std::size_t kPieceBytes = 8 << 20;
-constexpr std::size_t kMaxPieces = 64;
 
 }  // namespace
-
-FeaturePieces::FeaturePieces(const FeatureStore& features)
-    : FeaturePieces(features, std::max(kPieceBytes, features.num_bytes() / kMaxPieces)) {}
 
 FeaturePieces::FeaturePieces(const FeatureStore& features, std::size_t max_bytes) : shape_(features.view()) {
   KITH_CHECK(features.file().has_value(), InvalidArgument,
