@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Everything that only a GPU can show, in one go: bench/gpu.sh [-o RESULT.json] [--nodes N --edges E] [--seconds S]
+# Everything that only a GPU can show, in one go: bench/gpu.sh [-o RESULT.json] [--nodes N --edges E] [--seconds S] [--only PARTS]
 #
 # Builds preset `cuda` for the GPU of this machine, without what needs none of it, then
 #   1. runs every test that needs a GPU: the operations beside their loops, batches beside the CPU's bit for bit, whole
 #      training runs beside the CPU's, and (with 3) kith.torch on CUDA tensors where torch, pybind11 and pytest are;
 #   2. runs compute-sanitizer over a small training run: memcheck for every model, racecheck for sage and gat;
 #   3. times the operations over blocks (bench/kernels/device_bench.cpp) beside cuSPARSE (with all that it can keep for
-#      a block, and cold), and beside a copy; and torch's scatter and torch.sparse on blocks of the same shapes;
+#      a block, and cold), and beside a copy; aggregation over batches and the whole of the graph of step 6
+#      (blocks_bench.cpp); and torch's scatter and torch.sparse on blocks of the shapes of the first;
 #   4. times first layers straight from the feature table beside a gather and then sums (gathering_bench.cpp);
 #   5. counts hits of the second-level cache in both with ncu;
 #   6. trains 3 x 256 GraphSAGE on a generated graph of ogbn-products' shape with four settings of the knobs and two
@@ -18,7 +19,8 @@
 # every step ended. Exit code: 0 all done, 1 a test or a check failed, 3 no GPU or no build.
 #
 # --seconds (600) is what all of it may take: steps get shorter limits as time runs out. --nodes and --edges (directed)
-# make the graph of step 6 smaller. In the environment:
+# make the graph of step 6 smaller. --only takes some of the parts above, by name and separated by commas: tests, sanitizer,
+# kernels, cache, training, staging. In the environment:
 #   KITH_PREFIX           a folder into which the Debian packages of CONTRIBUTING.md's libraries were unpacked
 #                         (dpkg-deb -x PACKAGE.deb FOLDER, with what they depend on), for a machine that has none and
 #                         installs none. In Debian 12: libmetis-dev libmetis5 libtbb-dev libtbb12 libtbbmalloc2
@@ -26,6 +28,7 @@
 #                         libopenblas0-pthread libopenblas-pthread-dev librandom123-dev libcli11-dev nlohmann-json3-dev
 #                         libgtest-dev libgmock-dev googletest libbenchmark-dev libbenchmark1debian libzip-dev libzip4
 #                         libxxhash-dev libxxhash0 zlib1g-dev
+#   KITH_BUILD            a folder with a finished build of preset `cuda`, for the same sources: nothing is built
 #   KITH_CMAKE_ARGUMENTS  more arguments for cmake, separated by spaces
 #   PYTHON                the Python that has torch (python3)
 set -euo pipefail
@@ -36,12 +39,14 @@ output=build/gpu.json
 nodes=2450000
 edges=123800000
 seconds=600
+parts=tests,sanitizer,kernels,cache,training,staging
 while (($# > 0)); do
   case $1 in
     -o | --output) output=$2 ;;
     --nodes) nodes=$2 ;;
     --edges) edges=$2 ;;
     --seconds) seconds=$2 ;;
+    --only) parts=$2 ;;
     *)
       sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | sed '$d' >&2
       exit 1
@@ -95,6 +100,12 @@ check() {
   tail -n 20 "$work/$1.log" >&2
 }
 
+# wants PART: whether it is to run; names it.
+wants() {
+  [[ ,$parts, == *,$1,* ]] || return 1
+  echo "==> $1" >&2
+}
+
 use_prefix() {
   local prefix libraries
   prefix=$(cd "$1" && pwd)/usr
@@ -111,28 +122,66 @@ use_prefix() {
     -DCBLAS_INCLUDE_DIR="$(dirname "$(find "$prefix/include" -name cblas.h | head -n 1)")")
 }
 
-echo "==> build for sm_$architecture" >&2
 prefix_arguments=()
 [[ -z ${KITH_PREFIX:-} ]] || use_prefix "$KITH_PREFIX"
 read -ra more_arguments <<<"${KITH_CMAKE_ARGUMENTS:-}"
-if ! step configure 120 cmake --preset cuda -DCMAKE_CUDA_ARCHITECTURES="$architecture" -DKITH_BENCHES=ON -DKITH_PYTHON=OFF \
-  -DKITH_EMULATED_TESTS=OFF -DPython3_EXECUTABLE="$python" "${prefix_arguments[@]}" "${more_arguments[@]}" ||
-  ! step build 400 cmake --build --preset cuda -j "$(nproc)" --target kith kernels_tests sampler_tests train_tests \
-    device_bench gathering_bench; then
-  tail -n 40 "$work/build.log" "$work/configure.log" 2>/dev/null >&2 || true
-  exit 3
+if [[ -z ${KITH_BUILD:-} ]]; then
+  echo "==> build for sm_$architecture" >&2
+  if ! step configure 120 cmake --preset cuda -DCMAKE_CUDA_ARCHITECTURES="$architecture" -DKITH_BENCHES=ON \
+    -DKITH_PYTHON=OFF -DKITH_EMULATED_TESTS=OFF -DPython3_EXECUTABLE="$python" "${prefix_arguments[@]}" \
+    "${more_arguments[@]}" ||
+    ! step build 400 cmake --build --preset cuda -j "$(nproc)" --target kith kernels_tests sampler_tests train_tests \
+      device_bench gathering_bench blocks_bench; then
+    tail -n 40 "$work/build.log" "$work/configure.log" 2>/dev/null >&2 || true
+    exit 3
+  fi
 fi
-kith=$root/build/cuda/kith
-benches=$root/build/cuda/bench
+build=$(cd "${KITH_BUILD:-build/cuda}" && pwd)
+kith=$build/kith
+benches=$build/bench
 
-echo "==> tests" >&2
-export KITH_REQUIRE_CUDA=1
-check kernels_tests 120 build/cuda/tests/kernels_tests --gtest_filter='*/cuda*:Devices.IncludeCuda*' \
-  --gtest_output="json:$work/tests-kernels.json"
-for folder in sampler train; do
-  check "${folder}_tests" 120 "build/cuda/tests/${folder}_tests" --gtest_filter='*/cuda*' \
-    --gtest_output="json:$work/tests-$folder.json"
-done
+# The large graph is made beside the tests, which do not mind.
+graph=$work/products-$nodes-$edges.kith.h5
+generating=
+if [[ $parts =~ kernels|training|staging && ! -e $graph ]]; then
+  echo "==> generate $nodes nodes and $edges directed edges" >&2
+  step generate 180 "$kith" generate -o "$graph" --nodes "$nodes" --edges "$edges" --communities $((nodes / 500)) \
+    --features 100 --classes 47 --train-share 0.08 --seed 1 &
+  generating=$!
+fi
+# generated: waits for it; whether it is there.
+generated() {
+  [[ -z $generating ]] || wait "$generating" || rm -f "$graph"
+  generating=
+  [[ -e $graph ]]
+}
+
+has_torch=0
+if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+  has_torch=1
+else
+  note torch "no torch with CUDA in $python"
+fi
+
+# has_package: builds the Python package for $python, unless the build came finished.
+has_package() {
+  [[ -n ${KITH_BUILD:-} ]] ||
+    { step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" &&
+      step kith-torch-link 200 cmake --build --preset cuda -j "$(nproc)" --target _core; }
+}
+
+if wants tests; then
+  export KITH_REQUIRE_CUDA=1
+  check kernels_tests 120 "$build/tests/kernels_tests" --gtest_filter='*/cuda*:Devices.IncludeCuda*' \
+    --gtest_output="json:$work/tests-kernels.json"
+  for folder in sampler train; do
+    check "${folder}_tests" 120 "$build/tests/${folder}_tests" --gtest_filter='*/cuda*' \
+      --gtest_output="json:$work/tests-$folder.json"
+  done
+  if ((has_torch)) && "$python" -c 'import numpy, pytest' && has_package; then
+    check kith-torch 120 env KITH_PYTHON_PATH="$build/python" "$python" -m pytest -q tests/python/test_torch_cuda.py
+  fi
+fi
 
 # sanitize TOOL MODEL
 sanitize() {
@@ -142,14 +191,15 @@ sanitize() {
   if ((rc == 9)) && ! grep -q 'Device not supported' "$work/$name.log"; then has_failed=1; fi
 }
 
-echo "==> compute-sanitizer" >&2
-if command -v compute-sanitizer >/dev/null; then
-  step generate-tiny 20 "$kith" generate -o "$work/tiny.kith.h5" --nodes 2000 --edges 20000 --communities 20 --features 33 \
-    --classes 5 || true
-  for model in sage gcn gat gin; do sanitize memcheck "$model"; done
-  for model in sage gat; do sanitize racecheck "$model"; done
-else
-  note sanitizer "no compute-sanitizer on the PATH"
+if wants sanitizer; then
+  if command -v compute-sanitizer >/dev/null; then
+    step generate-tiny 20 "$kith" generate -o "$work/tiny.kith.h5" --nodes 2000 --edges 20000 --communities 20 \
+      --features 33 --classes 5 || true
+    for model in sage gcn gat gin; do sanitize memcheck "$model"; done
+    for model in sage gat; do sanitize racecheck "$model"; done
+  else
+    note sanitizer "no compute-sanitizer on the PATH"
+  fi
 fi
 
 # bench PROGRAM LIMIT FILTER: without the rows of the CPU, which need none of this machine.
@@ -158,20 +208,16 @@ bench() {
     --benchmark_min_time=0.05
 }
 
-echo "==> kernels" >&2
-bench device_bench 120 'device:[1-9]'
-bench gathering_bench 60 'way:[1-9]'
-if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-  has_torch=1
-  step torch 60 "$python" bench/peers/gpu_aggregation.py -o "$work/torch.json" || true
-  if step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" &&
-    step kith-torch-link 200 cmake --build --preset cuda -j "$(nproc)" --target _core &&
-    "$python" -c 'import numpy, pytest'; then
-    check kith-torch 120 env KITH_PYTHON_PATH=build/cuda/python "$python" -m pytest -q tests/python/test_torch_cuda.py
+generated || true  # nothing is to run beside what is timed
+
+if wants kernels; then
+  bench device_bench 120 'device:[1-9]'
+  bench gathering_bench 60 'way:[1-9]'
+  if generated; then
+    check blocks_bench 150 "$benches/blocks_bench" "$graph" --benchmark_out="$work/blocks_bench.json" \
+      --benchmark_out_format=json --benchmark_min_time=0.02
   fi
-else
-  has_torch=0
-  note torch "no torch with CUDA in $python"
+  ((has_torch == 0)) || step torch 60 "$python" bench/peers/gpu_aggregation.py -o "$work/torch.json" || true
 fi
 
 # profile NAME PROGRAM FILTER: hits of the second-level cache, a line a launch.
@@ -182,22 +228,18 @@ profile() {
     "$benches/$2" --benchmark_filter="$3" --benchmark_min_time=0.001 || true
 }
 
-echo "==> cache hits" >&2
-if command -v ncu >/dev/null; then
-  profile kith device_bench '^forward/device:1/shape:0/features:100'
-  profile cusparse device_bench '^forward/device:2/shape:0/features:100'
-  for structured in 0 1; do
-    profile "fused-$structured" gathering_bench "way:1/shape:0/features:100/type:0/structured:$structured"
-    profile "two-step-$structured" gathering_bench "way:2/shape:0/features:100/type:0/structured:$structured"
-  done
-else
-  note ncu "no ncu on the PATH"
+if wants cache; then
+  if command -v ncu >/dev/null; then
+    profile kith device_bench '^forward/device:1/shape:0/features:100'
+    profile cusparse device_bench '^forward/device:2/shape:0/features:100'
+    for structured in 0 1; do
+      profile "fused-$structured" gathering_bench "way:1/shape:0/features:100/type:0/structured:$structured"
+      profile "two-step-$structured" gathering_bench "way:2/shape:0/features:100/type:0/structured:$structured"
+    done
+  else
+    note ncu "no ncu on the PATH"
+  fi
 fi
-
-echo "==> training on $nodes nodes and $edges directed edges" >&2
-graph=$work/products-$nodes-$edges.kith.h5
-[[ -e $graph ]] || step generate 120 "$kith" generate -o "$graph" --nodes "$nodes" --edges "$edges" \
-  --communities $((nodes / 500)) --features 100 --classes 47 --train-share 0.08 --seed 1 || rm -f "$graph"
 
 # train NAME OPTION...
 train() {
@@ -216,7 +258,7 @@ staged() {
     --json "$work/$name.json" "$@" || rm -f "$work/$name.json"
 }
 
-if [[ -e $graph ]]; then
+if wants training && generated; then
   for fanout in 15,10,5 10,10,10; do
     for knobs in 1:0.5 0.125:0.9 0.125:1 0:1; do
       train "$fanout-$knobs" --model sage --layers 3 --fanout "$fanout" --mix "${knobs%:*}" --p-intra "${knobs#*:}" \
@@ -227,8 +269,9 @@ if [[ -e $graph ]]; then
   if ((has_torch)) && "$python" -c 'import torch_geometric, h5py' 2>/dev/null; then
     step pyg 120 "$python" bench/peers/gpu_training.py "$graph" -o "$work/pyg.json" || true
   fi
+fi
 
-  echo "==> GPU memory as the fast tier of features" >&2
+if wants staging && generated; then
   for knobs in 1:0.5 0.125:0.9; do
     staged "in-gpu-$knobs"
     staged "pinned-$knobs" --features pinned

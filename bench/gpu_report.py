@@ -148,6 +148,7 @@ def main():
         "tests": tests(folder),
         "kernels": bench(folder / "device_bench.json"),
         "first_layers": bench(folder / "gathering_bench.json"),
+        "blocks": bench(folder / "blocks_bench.json"),
         "torch": read_json(folder / "torch.json"),
         "cache": cache_hits(folder),
         "training": training(folder),
@@ -165,6 +166,7 @@ def main():
         ["way", "shape", "features", "microseconds", "GB/s", "error"],
     )
     print_table("First layers", report["first_layers"], measured)
+    print_table("Batches and the whole graph", report["blocks"], measured)
     print_table("Second-level cache", report["cache"], list(report["cache"][0]) if report["cache"] else [])
     runs = [row | {"seconds": row["seconds_per_epoch"]["total"]} for row in report["training"]]
     print_table("Training", runs, ["model", "fanout", "mix", "p_intra", "input_nodes_per_batch", "seconds"])
