@@ -166,7 +166,8 @@ fi
 # has_package: builds the Python package for $python, unless the build came finished.
 has_package() {
   [[ -n ${KITH_BUILD:-} ]] ||
-    { step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" &&
+    { step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" \
+      -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" &&
       step kith-torch-link 200 cmake --build --preset cuda -j "$(nproc)" --target _core; }
 }
 

@@ -1,7 +1,10 @@
 // One batch of every kind of model, and a small model for it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -32,9 +35,14 @@ struct OneBatch {
     labels[1] = kNoLabel;
   }
 
-  /// The batch on `backend`'s device; refers to the fixture.
+  /// The batch on `backend`'s device, and the features there; refers to the fixture.
   DeviceBatch batch(Backend& backend) const {
-    DeviceBatch result = to_device(backend, adjacency, dataset.features.view(), input_nodes, labels);
+    FeatureView features = dataset.features.view();
+    const auto num_bytes = static_cast<std::size_t>(features.num_rows) * features.row_bytes();
+    DeviceArrays table = backend.table_to_device(std::span(features.data, num_bytes));
+    features.data = table.get<std::byte>(0).data();
+    DeviceBatch result = to_device(backend, adjacency, features, input_nodes, labels);
+    result.arrays.push_back(std::move(table));
     result.wait_on(backend);
     return result;
   }
