@@ -9,7 +9,7 @@
 #      a block, and cold), and beside a copy; aggregation over batches and the whole of the graph of step 6
 #      (blocks_bench.cpp); and torch's scatter and torch.sparse on blocks of the shapes of the first;
 #   4. times first layers straight from the feature table beside a gather and then sums (gathering_bench.cpp);
-#   5. counts hits of the second-level cache in both with ncu;
+#   5. counts hits of the caches in aggregation over batches and the whole graph with ncu;
 #   6. trains 3 x 256 GraphSAGE on a generated graph of ogbn-products' shape with four settings of the knobs and two
 #      fanouts, a few steps of GAT, and PyG beside it where torch with CUDA and torch_geometric are installed;
 #   7. trains on that graph with features in pinned memory, and a tenth or a third of them in GPU memory under four
@@ -91,8 +91,19 @@ step() {
   return "$rc"
 }
 
-# check NAME LIMIT COMMAND...: a step whose failure is a failure of Kith. Running out of time is none.
+# check NAME LIMIT COMMAND...: a step whose failure is a failure of Kith, as it is to hang. That all of the time is over
+# is none.
 check() {
+  local rc=0
+  step "$@" || rc=$?
+  ((rc == 0)) && return
+  if ((rc == 124 || rc == 137)) && ((SECONDS >= deadline)); then return; fi
+  has_failed=1
+  tail -n 20 "$work/$1.log" >&2
+}
+
+# measure NAME LIMIT COMMAND...: the same, but may be cut short.
+measure() {
   local rc=0
   step "$@" || rc=$?
   ((rc == 0 || rc == 124 || rc == 137)) && return
@@ -143,7 +154,7 @@ benches=$build/bench
 # The large graph is made beside the tests, which do not mind.
 graph=$work/products-$nodes-$edges.kith.h5
 generating=
-if [[ $parts =~ kernels|training|staging && ! -e $graph ]]; then
+if [[ $parts =~ kernels|cache|training|staging && ! -e $graph ]]; then
   echo "==> generate $nodes nodes and $edges directed edges" >&2
   step generate 180 "$kith" generate -o "$graph" --nodes "$nodes" --edges "$edges" --communities $((nodes / 500)) \
     --features 100 --classes 47 --train-share 0.08 --seed 1 &
@@ -205,7 +216,7 @@ fi
 
 # bench PROGRAM LIMIT FILTER: without the rows of the CPU, which need none of this machine.
 bench() {
-  check "$1" "$2" "$benches/$1" --benchmark_filter="$3" --benchmark_out="$work/$1.json" --benchmark_out_format=json \
+  measure "$1" "$2" "$benches/$1" --benchmark_filter="$3" --benchmark_out="$work/$1.json" --benchmark_out_format=json \
     --benchmark_min_time=0.05
 }
 
@@ -215,28 +226,28 @@ if wants kernels; then
   bench device_bench 120 'device:[1-9]'
   bench gathering_bench 60 'way:[1-9]'
   if generated; then
-    check blocks_bench 150 "$benches/blocks_bench" "$graph" --benchmark_out="$work/blocks_bench.json" \
+    measure blocks_bench 150 "$benches/blocks_bench" "$graph" --benchmark_out="$work/blocks_bench.json" \
       --benchmark_out_format=json --benchmark_min_time=0.02
   fi
   ((has_torch == 0)) || step torch 60 "$python" bench/peers/gpu_aggregation.py -o "$work/torch.json" || true
 fi
 
-# profile NAME PROGRAM FILTER: hits of the second-level cache, a line a launch.
+# profile NAME CASE: hits of the caches in a case of blocks_bench, a line a launch.
 profile() {
-  local metrics=lts__t_sector_hit_rate.pct,lts__t_sectors_op_read.sum,dram__bytes_read.sum,gpu__time_duration.sum
-  step "ncu-$1" 40 ncu --clock-control none --csv --page raw --metrics "$metrics" --launch-skip 4 --launch-count 12 \
+  local metrics=lts__t_sector_hit_rate.pct,l1tex__t_sector_hit_rate.pct,dram__bytes_read.sum,dram__bytes_write.sum
+  metrics+=,dram__throughput.avg.pct_of_peak_sustained_elapsed,gpu__time_duration.sum
+  step "ncu-$1" 40 ncu --clock-control none --csv --page raw --metrics "$metrics" --launch-skip 1 --launch-count 6 \
     --kernel-name 'regex:rows_kernel|gather_kernel|csrmm|spmm' --log-file "$work/ncu-$1.csv" \
-    "$benches/$2" --benchmark_filter="$3" --benchmark_min_time=0.001 || true
+    "$benches/blocks_bench" "$graph" --benchmark_filter="^$2/" --benchmark_min_time=0.001 || true
 }
 
-if wants cache; then
+if wants cache && generated; then
   if command -v ncu >/dev/null; then
-    profile kith device_bench '^forward/device:1/shape:0/features:100'
-    profile cusparse device_bench '^forward/device:2/shape:0/features:100'
-    for structured in 0 1; do
-      profile "fused-$structured" gathering_bench "way:1/shape:0/features:100/type:0/structured:$structured"
-      profile "two-step-$structured" gathering_bench "way:2/shape:0/features:100/type:0/structured:$structured"
+    for way in cuda cusparse; do
+      for knobs in 1:0.5 0.125:0.9; do profile "forward-$knobs-$way" "forward/$knobs/100/$way"; done
+      profile "whole-graph-$way" "whole_graph/100/$way"
     done
+    for knobs in 1:0.5 0.125:0.9; do profile "first-layer-$knobs" "first_layer/$knobs/100/cuda"; done
   else
     note ncu "no ncu on the PATH"
   fi
@@ -255,7 +266,7 @@ staged() {
   local name=staged-$1 knobs=${1##*-}
   shift
   step "$name" 60 "$kith" train "$graph" --device cuda --model sage --layers 3 --hidden 256 --fanout 15,10,5 \
-    --batch-size 1024 --mix "${knobs%:*}" --p-intra "${knobs#*:}" --epochs 2 --patience 0 --prefetch-depth 3 \
+    --batch-size 1024 --mix "${knobs%:*}" --p-intra "${knobs#*:}" --epochs 3 --patience 0 --prefetch-depth 3 \
     --json "$work/$name.json" "$@" || rm -f "$work/$name.json"
 }
 
@@ -263,8 +274,12 @@ if wants training && generated; then
   for fanout in 15,10,5 10,10,10; do
     for knobs in 1:0.5 0.125:0.9 0.125:1 0:1; do
       train "$fanout-$knobs" --model sage --layers 3 --fanout "$fanout" --mix "${knobs%:*}" --p-intra "${knobs#*:}" \
-        --epochs 3
+        --epochs 5
     done
+  done
+  for knobs in 1:0.5 0.125:0.9 0:1; do
+    train "tf32-$knobs" --tf32 --model sage --layers 3 --fanout 15,10,5 --mix "${knobs%:*}" --p-intra "${knobs#*:}" \
+      --epochs 5
   done
   train gat --model gat --heads 4 --layers 2 --fanout 10,5 --epochs 2
   if ((has_torch)) && "$python" -c 'import torch_geometric, h5py' 2>/dev/null; then
@@ -273,7 +288,7 @@ if wants training && generated; then
 fi
 
 if wants staging && generated; then
-  for knobs in 1:0.5 0.125:0.9; do
+  for knobs in 1:0.5 0.125:0.9 0:1; do
     staged "in-gpu-$knobs"
     staged "pinned-$knobs" --features pinned
     for policy in presample lru lookahead auto; do

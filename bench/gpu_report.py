@@ -86,7 +86,8 @@ def training(folder):
         }
         options = report["options"]
         rows.append(
-            {key: options[key] for key in ("model", "fanout", "mix", "p_intra")}
+            {"run": path.stem.removeprefix("train-")}
+            | {key: options[key] for key in ("model", "fanout", "mix", "p_intra")}
             | {
                 "batches": epochs[0]["batches"],
                 "input_nodes_per_batch": epochs[-1]["input_nodes_per_batch"],
@@ -169,7 +170,8 @@ def main():
     print_table("Batches and the whole graph", report["blocks"], measured)
     print_table("Second-level cache", report["cache"], list(report["cache"][0]) if report["cache"] else [])
     runs = [row | {"seconds": row["seconds_per_epoch"]["total"]} for row in report["training"]]
-    print_table("Training", runs, ["model", "fanout", "mix", "p_intra", "input_nodes_per_batch", "seconds"])
+    columns = ["run", "model", "fanout", "mix", "p_intra", "input_nodes_per_batch", "seconds"]
+    print_table("Training", runs, columns)
     staged = [row | {"seconds": row["seconds_per_epoch"]["total"]} for row in report["staging"]]
     columns = ["features", "knobs", "hit_rate", "bytes_over_bus_per_batch", "stall_share", "seconds"]
     print_table("GPU memory as the fast tier", staged, columns)

@@ -105,8 +105,7 @@ Gathering parse_gathering(std::string_view name);
 /// run to run.
 struct GatheringChoice {
   std::int64_t columns = 0;
-  std::string_view type;       ///< of the table: "f32", "f16" or "bf16"
-  std::int32_t num_tiles = 0;  ///< passes over the edges
+  std::string_view type;  ///< of the table: "f32", "f16" or "bf16"
   std::int32_t reads_per_row =
       0;  ///< edges a source, rounded down to a power of two; 0: fewer edges than sources
   bool is_in_host_memory = false;

@@ -135,8 +135,8 @@ constexpr RowWeights weigh(const DrawRule& rule, const DrawRow& row, std::int32_
 /// A set of ints >= 0 in memory that others own; used where a linear scan of the chosen ones would be slow.
 class ChosenSet {
  public:
-  /// Slots that `capacity` > 0 entries need: a power of two, less than 4 * capacity. By 32 bits, since nvcc 13.0 makes
-  /// std::bit_ceil of 64 the constant 1 in device code.
+  /// Slots that `capacity` > 0 entries need: a power of two, less than 4 * capacity. By 32 bits, since
+  /// nvcc 13.0 makes std::bit_ceil of 64 the constant 1 in device code.
   static constexpr std::size_t num_slots(std::int32_t capacity) {
     return std::size_t{2} << std::bit_width(static_cast<std::uint32_t>(capacity) - 1);
   }

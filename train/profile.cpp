@@ -135,9 +135,8 @@ std::string describe(std::span<const GatheringChoice> choices) {
     const double calls = std::max(choice.num_measured, 1);
     out << "First layers over " << choice.columns << " columns of " << choice.type << " in "
         << (choice.is_in_host_memory ? "host" : "GPU") << " memory, " << choice.reads_per_row
-        << " edges a row or more, in " << choice.num_tiles << (choice.num_tiles == 1 ? " tile: " : " tiles: ")
-        << 1e6 * choice.fused_seconds / calls << " us fused, " << 1e6 * choice.two_step_seconds / calls
-        << " us in two steps, of " << choice.num_measured
+        << " edges a row or more: " << 1e6 * choice.fused_seconds / calls << " us fused, "
+        << 1e6 * choice.two_step_seconds / calls << " us in two steps, of " << choice.num_measured
         << " calls: " << (choice.is_fused ? "fused" : "two-step") << " (--gather)\n";
   }
   return out.str();

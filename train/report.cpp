@@ -62,7 +62,6 @@ Json to_json(const Knob& knob) { return knob.is_constant() ? Json(knob.first) : 
 Json to_json(const GatheringChoice& choice) {
   return {{"columns", choice.columns},
           {"type", choice.type},
-          {"tiles", choice.num_tiles},
           {"reads_per_row", choice.reads_per_row},
           {"in_host_memory", choice.is_in_host_memory},
           {"calls", choice.num_measured},

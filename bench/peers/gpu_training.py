@@ -37,6 +37,21 @@ def load(path):
     return Data(edge_index=torch.stack([row, col]), num_nodes=len(offsets) - 1), x, y, train
 
 
+def count_hops(batch):
+    """Sets the sizes of hops if the sampler does not tell them (torch-sparse): it expands nodes in order."""
+    if "num_sampled_nodes" in batch:
+        return batch
+    source, target = batch.edge_index
+    nodes, edges = [batch.batch_size], []
+    while sum(edges) < len(target):
+        known, first = sum(nodes), sum(edges)
+        end = int(torch.searchsorted(target, known))
+        nodes.append(max(int(source[first:end].max()) + 1 - known, 0))
+        edges.append(end - first)
+    batch.num_sampled_nodes, batch.num_sampled_edges = nodes, edges
+    return batch
+
+
 def run_epoch(loader, model, optimizer, x, y, limit):
     """Seconds of `limit` batches, scaled to the whole epoch."""
     torch.cuda.synchronize()
@@ -82,6 +97,7 @@ def main():
             num_workers=args.workers,
             persistent_workers=True,
             pin_memory=True,
+            transform=count_hops,
         )
         model = GraphSAGE(x.shape[1], HIDDEN, len(fanout), int(y.max()) + 1, dropout=0.5).cuda()
         optimizer = torch.optim.Adam(model.parameters(), lr=0.003)

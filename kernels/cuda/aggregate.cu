@@ -16,7 +16,21 @@
 namespace kith::cuda {
 namespace {
 
-constexpr int kUnroll = 4;  // source rows that a lane has under way
+/// How a lane walks the edges of a row. The rows of a block are short, as its fanout says: half of such a walk
+/// is waiting for the first edges, so a lane takes much of few source rows, and many warps wait together. Those
+/// of a whole graph are long: a lane takes little of many.
+template <typename Offset>
+struct Walk {
+  static constexpr int kUnroll = 4;   ///< source rows under way
+  static constexpr int kVectors = 1;  ///< of each, at least
+  static constexpr int kBlocks = 4;   ///< that a multiprocessor must have room for
+};
+template <>
+struct Walk<std::int32_t> {
+  static constexpr int kUnroll = 2;
+  static constexpr int kVectors = 2;
+  static constexpr int kBlocks = 5;
+};
 
 /// Vectors are for the type that trains; double only checks gradients.
 template <typename Sum, typename Source>
@@ -57,8 +71,10 @@ struct WeightedSum {
   using Sum = SumT;
   using Source = SourceT;
   using Offset = OffsetT;
-  using Columns = ColumnsOf<Source, kVector>;
+  static constexpr int kUnroll = Walk<Offset>::kUnroll;
+  using Columns = ColumnsOf<Source, kVector, Walk<Offset>::kVectors>;
   static constexpr int kVectors = Columns::kVectors;
+  static constexpr int kBlocksAtOnce = WeightsT::kIsPerHead || Columns::kValues > 8 ? 4 : Walk<Offset>::kBlocks;
   static constexpr int kWeights = WeightsT::kIsPerHead ? kVectors : 1;  // of an edge, for one lane
   struct State {
     Sum sum[Columns::kValues];
@@ -73,7 +89,13 @@ struct WeightedSum {
   bool is_mean;
   bool is_adding;
 
-  __device__ State start() const { return {}; }
+  __device__ State start(const Columns& lane, std::int64_t row) const {
+    if (is_adding) {  // what is added to is on its way while the sum is made
+#pragma unroll
+      for (int k = 0; k < kVectors; ++k) prefetch(out + row * columns + lane.readable(k));
+    }
+    return {};
+  }
 
   __device__ const Source* row_of(Offset edge) const {
     std::int64_t row = __ldcs(sources + edge);
@@ -81,30 +103,27 @@ struct WeightedSum {
     return x + row * columns;
   }
 
-  /// Adds the edges [edge, edge + kUnroll), or, at the tail, those before `end`: the last one is then read
-  /// again for each that is missing, which costs no branch and no memory.
-  template <bool kIsTail>
+  /// Adds kCount edges from `edge` on.
+  template <int kCount>
   __device__ __forceinline__ void add_edges(State& state, const int (&column)[kVectors],
-                                            const int (&head)[kVectors], Offset edge, Offset end,
+                                            const int (&head)[kVectors], Offset edge,
                                             CachePolicy policy) const {
-    const Source* rows[kUnroll];
-    Sum weight[kUnroll][kWeights];
+    const Source* rows[kCount];
+    Sum weight[kCount][kWeights];
 #pragma unroll
-    for (int i = 0; i < kUnroll; ++i) {
-      const Offset e = kIsTail ? min(edge + i, end - 1) : edge + i;
-      rows[i] = row_of(e);
+    for (int i = 0; i < kCount; ++i) {
+      rows[i] = row_of(edge + i);
 #pragma unroll
-      for (int k = 0; k < kWeights; ++k) weight[i][k] = static_cast<Sum>(weights.get(e, head[k]));
+      for (int k = 0; k < kWeights; ++k) weight[i][k] = static_cast<Sum>(weights.get(edge + i, head[k]));
     }
-    Packed<Source, kVector> values[kUnroll][kVectors];
+    Packed<Source, kVector> values[kCount][kVectors];
 #pragma unroll
-    for (int i = 0; i < kUnroll; ++i) {
+    for (int i = 0; i < kCount; ++i) {
 #pragma unroll
       for (int k = 0; k < kVectors; ++k) values[i][k] = load_row<kVector>(rows[i] + column[k], policy);
     }
 #pragma unroll
-    for (int i = 0; i < kUnroll; ++i) {
-      if (kIsTail && edge + i >= end) break;
+    for (int i = 0; i < kCount; ++i) {
 #pragma unroll
       for (int k = 0; k < kVectors; ++k) {
         const Sum w = weight[i][WeightsT::kIsPerHead ? k : 0];
@@ -117,6 +136,7 @@ struct WeightedSum {
   }
 
   __device__ __forceinline__ void reduce(State& state, const Columns& lane, Offset begin, Offset end) const {
+    static_assert(kUnroll == 2 || kUnroll == 4);  // for the tail below
     int column[kVectors];
     int head[kVectors];
 #pragma unroll
@@ -125,8 +145,12 @@ struct WeightedSum {
       head[k] = weights.head_of(column[k]);
     }
     Offset e = begin;
-    for (; e + kUnroll <= end; e += kUnroll) add_edges<false>(state, column, head, e, end, lane.policy);
-    if (e < end) add_edges<true>(state, column, head, e, end, lane.policy);
+    for (; e + kUnroll <= end; e += kUnroll) add_edges<kUnroll>(state, column, head, e, lane.policy);
+    if (kUnroll > 2 && e + 2 <= end) {
+      add_edges<2>(state, column, head, e, lane.policy);
+      e += 2;
+    }
+    if (e < end) add_edges<1>(state, column, head, e, lane.policy);
   }
 
   __device__ void merge(State& earlier, const State& later) const {
@@ -173,10 +197,9 @@ struct SumCall {
   int widest(std::int64_t run_columns) const {
     return widest_vector(kWidest<Sum, Source>, run_columns, {{x, sizeof(Source)}, {out, sizeof(Sum)}});
   }
-  RowReads reads(int vector) const {
+  RowReads reads() const {
     return {.columns = columns,
             .value_bytes = sizeof(Source),
-            .vector = vector,
             .num_rows = std::min(num_sources, num_edges),
             .num_reads = num_edges};
   }
@@ -187,7 +210,7 @@ void run(const Context& context, const SumCall<Sum, Source, Weights, Offset>& ca
   const int vector = call.widest(run_columns);
   with_vector<kWidest<Sum, Source>>(vector, [&](auto width) {
     using Work = WeightedSum<Sum, Source, decltype(width)::value, Weights, Offset>;
-    launch_rows(context, call.offsets, call.num_rows, call.reads(vector),
+    launch_rows(context, call.offsets, call.num_rows, call.reads(),
                 Work{.x = call.x,
                      .columns = static_cast<std::int32_t>(call.columns),
                      .sources = call.sources,
@@ -286,15 +309,6 @@ void aggregate(const Context& context, const Adjacency<Offset>& adjacency, const
 template void aggregate(const Context&, const Adjacency<std::int32_t>&, const Rows&, Tensor&);
 template void aggregate(const Context&, const Adjacency<std::int64_t>&, const Rows&, Tensor&);
 
-std::int32_t num_tiles(const Context& context, const Adjacency<std::int32_t>& adjacency, const Rows& x,
-                       Tensor& out) {
-  std::int32_t result = 0;
-  with_call(adjacency, x, out, [&](const auto& call) {
-    result = tile_columns(call.reads(call.widest(x.dim)), context.traits.l2_bytes).num_tiles;
-  });
-  return result;
-}
-
 void aggregate_backward(const Context& context, BlockCsrView block, std::span<const float> weights,
                         const Tensor& grad_out, Tensor& grad_x) {
   std::optional<Transposed> own;
@@ -355,9 +369,12 @@ void gather(const Context& context, const Rows& x, Tensor& out) {
     Sum* const to = out.data<Sum>();
     constexpr int kMost = kWidest<Sum, Source>;
     const int vector = widest_vector(kMost, x.dim, {{data, sizeof(Source)}, {to, sizeof(Sum)}});
-    const ColumnTiling tiling = tile_columns(
-        {.columns = x.dim, .value_bytes = sizeof(Source), .vector = vector, .num_rows = out.rows()},
-        context.traits.l2_bytes);
+    const ColumnTiling tiling = tile_columns({.columns = x.dim,
+                                              .value_bytes = sizeof(Source),
+                                              .vector = vector,
+                                              .vectors = vectors_per_lane(sizeof(Source), vector),
+                                              .num_rows = out.rows()},
+                                             context.traits.l2_bytes);
     const auto groups = static_cast<unsigned>(tiling.rows_per_block());
     const LaunchShape shape{.grid = dim3(static_cast<unsigned>(ceil_div(out.rows(), groups)),
                                          static_cast<unsigned>(tiling.num_tiles)),

@@ -20,10 +20,6 @@ void aggregate(const Context& context, const Adjacency<Offset>& adjacency, const
 extern template void aggregate(const Context&, const Adjacency<std::int32_t>&, const Rows&, Tensor&);
 extern template void aggregate(const Context&, const Adjacency<std::int64_t>&, const Rows&, Tensor&);
 
-/// Tiles of columns that aggregate() takes for this call: passes over the edges.
-std::int32_t num_tiles(const Context& context, const Adjacency<std::int32_t>& adjacency, const Rows& x,
-                       Tensor& out);
-
 /// grad_x[u] += the sum over row u of the transposed block.
 void aggregate_backward(const Context& context, BlockCsrView block, std::span<const float> weights,
                         const Tensor& grad_out, Tensor& grad_x);

@@ -20,6 +20,7 @@ inline constexpr int kWidest = std::is_same_v<T, double> ? 1 : 4;
 /// out[row] = the largest value of each column over the rows that its edges name, argmax[row] = its edge.
 template <typename T, int kVector>
 struct LargestValue {
+  static constexpr int kBlocksAtOnce = 4;
   using Columns = ColumnsOf<T, kVector>;
   static constexpr int kVectors = Columns::kVectors;
   struct State {
@@ -33,7 +34,7 @@ struct LargestValue {
   T* out;                ///< [num_rows x columns]
   std::int32_t* argmax;  ///< [num_rows x columns]
 
-  __device__ State start() const {
+  __device__ State start(const Columns&, std::int64_t) const {
     State state{};
 #pragma unroll
     for (int i = 0; i < Columns::kValues; ++i) state.edge[i] = -1;
@@ -92,6 +93,7 @@ struct LargestValue {
 template <typename T, int kVector>
 struct WinnersGradient {
   static constexpr int kPairs = kUnroll / 2;  // each edge reads two rows
+  static constexpr int kBlocksAtOnce = 4;
   using Columns = ColumnsOf<T, kVector>;
   static constexpr int kVectors = Columns::kVectors;
   struct State {
@@ -105,7 +107,7 @@ struct WinnersGradient {
   const std::int32_t* edges;
   T* grad_x;  ///< [num_rows x columns]
 
-  __device__ State start() const { return {}; }
+  __device__ State start(const Columns&, std::int64_t) const { return {}; }
 
   __device__ __forceinline__ void reduce(State& state, const Columns& lane, std::int32_t begin,
                                          std::int32_t end) const {
@@ -163,7 +165,6 @@ void aggregate_max(const Context& context, BlockCsrView block, const Tensor& x, 
         kWidest<T>, x.cols(), {{from, sizeof(T)}, {to, sizeof(T)}, {argmax.data(), sizeof(std::int32_t)}});
     const RowReads reads{.columns = x.cols(),
                          .value_bytes = sizeof(T),
-                         .vector = vector,
                          .num_rows = std::min(block.num_sources, block.num_edges()),
                          .num_reads = block.num_edges()};
     with_vector<kWidest<T>>(vector, [&](auto width) {
@@ -189,7 +190,6 @@ void aggregate_max_backward(const Context& context, BlockCsrView block, std::spa
         kWidest<T>, grad_x.cols(), {{from, sizeof(T)}, {to, sizeof(T)}, {argmax.data(), sizeof(std::int32_t)}});
     const RowReads reads{.columns = grad_x.cols(),
                          .value_bytes = sizeof(T),
-                         .vector = vector,
                          .num_rows = std::min(block.num_destinations(), block.num_edges()),
                          .num_reads = block.num_edges()};
     with_vector<kWidest<T>>(vector, [&](auto width) {

@@ -43,4 +43,9 @@ __device__ __forceinline__ uint4 load_with_policy(const uint4* from, CachePolicy
   return value;
 }
 
+/// Asks the second-level cache to fetch what lies there.
+__device__ __forceinline__ void prefetch(const void* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+}
+
 }  // namespace kith::cuda

@@ -5,6 +5,7 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -106,6 +107,7 @@ struct ColumnSplit {
 /// What lane threadIdx.x of the group, blockDim.x lanes wide, works on: kNumVectors vectors of kVector columns.
 template <int kVector, int kNumVectors>
 struct LaneColumns {
+  static constexpr int kVectorValues = kVector;
   static constexpr int kVectors = kNumVectors;
   static constexpr int kValues = kVector * kNumVectors;
 
@@ -129,9 +131,9 @@ struct LaneColumns {
   __device__ std::int32_t readable(int k) const { return has(k) ? column(k) : begin; }
 };
 
-/// Columns of rows of `Source`.
-template <typename Source, int kVector>
-using ColumnsOf = LaneColumns<kVector, vectors_per_lane(sizeof(Source), kVector)>;
+/// Columns of rows of `Source`, of which a lane takes kLeast vectors or more.
+template <typename Source, int kVector, int kLeast = 1>
+using ColumnsOf = LaneColumns<kVector, std::max(vectors_per_lane(sizeof(Source), kVector), kLeast)>;
 
 /// Calls body(std::integral_constant<int, vector>): vector is a power of two up to kWidest.
 template <int kWidest, typename Body>

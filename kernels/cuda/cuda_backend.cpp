@@ -196,8 +196,7 @@ void CudaBackend::aggregate(BlockCsrView block, std::span<const float> weights, 
   if (sparse_) return sparse_->aggregate(context_, block, weights, gathered(), out);  // it has no gather
   const Adjacency<std::int32_t> adjacency = adjacency_of(block, weights);
   gathering_.run(
-      context_.stream,
-      GatheringClass::of(block, in_table, out.scalar(), num_tiles(context_, adjacency, in_table, out)),
+      context_.stream, GatheringClass::of(block, in_table, out.scalar()),
       [&] { cuda::aggregate(context_, adjacency, in_table, out); },
       [&] {
         const Tensor rows = gathered();

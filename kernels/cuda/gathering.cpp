@@ -32,13 +32,11 @@ std::string_view name_of(Rows::Type type) {
 
 }  // namespace
 
-GatheringClass GatheringClass::of(BlockCsrView block, const Rows& table, Scalar scalar,
-                                  std::int32_t num_tiles) {
+GatheringClass GatheringClass::of(BlockCsrView block, const Rows& table, Scalar scalar) {
   const auto reads = static_cast<std::uint32_t>(block.num_edges() / std::max(block.num_sources, 1));
   return {.columns = table.dim,
           .type = table.type,
           .scalar = scalar,
-          .num_tiles = num_tiles,
           .reads_per_row = static_cast<std::int32_t>(std::bit_floor(reads)),
           .is_in_host_memory = lies_on_host(table.data)};
 }
@@ -64,7 +62,6 @@ std::vector<GatheringChoice> GatheringRule::choices() {
     collect(entry);
     all.push_back({.columns = entry.key.columns,
                    .type = name_of(entry.key.type),
-                   .num_tiles = entry.key.num_tiles,
                    .reads_per_row = entry.key.reads_per_row,
                    .is_in_host_memory = entry.key.is_in_host_memory,
                    .num_measured = entry.num_measured,

@@ -23,15 +23,13 @@ namespace kith::cuda {
 struct GatheringClass {
   std::int64_t columns = 0;
   Rows::Type type = Rows::Type::f32;
-  Scalar scalar = Scalar::f32;  ///< of the sums
-  std::int32_t num_tiles = 0;
+  Scalar scalar = Scalar::f32;     ///< of the sums
   std::int32_t reads_per_row = 0;  ///< see GatheringChoice
   bool is_in_host_memory = false;
 
   bool operator==(const GatheringClass&) const = default;
 
-  /// num_tiles: of the sums straight from the table.
-  static GatheringClass of(BlockCsrView block, const Rows& table, Scalar scalar, std::int32_t num_tiles);
+  static GatheringClass of(BlockCsrView block, const Rows& table, Scalar scalar);
 };
 
 /// Makes every call the way that is pinned, or else the way that was faster for the first calls of its class.

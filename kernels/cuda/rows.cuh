@@ -16,10 +16,6 @@ namespace kith::cuda {
 /// it.
 inline constexpr int kHubEdges = 128;
 
-/// Blocks that a multiprocessor must have room for: up to 64 registers a thread. Left to choose, the compiler
-/// spills some to fit more blocks.
-inline constexpr int kBlocksAtOnce = 4;
-
 /// Reduces the hubs among the rows of this block, each by its first hub_parts() groups: group i takes the i-th
 /// part of the edges, then neighbouring parts are merged pairwise. The shape of the result depends on the
 /// number of edges and the columns of a row alone.
@@ -41,7 +37,7 @@ __device__ void reduce_hubs(const Offset* offsets, std::int64_t num_rows, const 
     const Offset part = (end - begin + num_parts - 1) / num_parts;
     if (group < num_parts) {
       const Offset from = min(begin + part * group, end);
-      State state = work.start();
+      State state = work.start(columns, row);
       work.reduce(state, columns, from, min(from + part, end));
       own = state;
     }
@@ -58,10 +54,12 @@ __device__ void reduce_hubs(const Offset* offsets, std::int64_t num_rows, const 
   }
 }
 
-/// Work: State start(); reduce(State&, columns, begin, end) over edges; merge(State& earlier, const State&
-/// later); finish(state, columns, row, num_edges) writes the row. Block: [lanes x groups], a row each.
+/// Work: State start(columns, row); reduce(State&, columns, begin, end) over edges; merge(State& earlier, const
+/// State& later); finish(state, columns, row, num_edges) writes the row. Work::kBlocksAtOnce: blocks that a
+/// multiprocessor must have room for, 4 for up to 64 registers a thread; left to choose, the compiler spills
+/// some to fit more. Block: [lanes x groups], a row each.
 template <typename Work, typename Offset>
-__global__ void __launch_bounds__(kBlockThreads, kBlocksAtOnce)
+__global__ void __launch_bounds__(kBlockThreads, Work::kBlocksAtOnce)
     rows_kernel(const Offset* offsets, std::int64_t num_rows, ColumnSplit split, Work work) {
   const typename Work::Columns columns(split);
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
@@ -71,7 +69,7 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksAtOnce)
     const Offset end = __ldcs(offsets + row + 1);
     is_hub = end - begin > kHubEdges;
     if (!is_hub) {
-      typename Work::State state = work.start();
+      typename Work::State state = work.start(columns, row);
       work.reduce(state, columns, begin, end);
       work.finish(state, columns, row, end - begin);
     }
@@ -79,10 +77,12 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksAtOnce)
   if (__syncthreads_or(is_hub ? 1 : 0) != 0) reduce_hubs(offsets, num_rows, columns, work);
 }
 
-/// Runs `work` on every row and tile.
+/// Runs `work` on every row and tile. reads: without what Work::Columns says.
 template <typename Work, typename Offset>
-void launch_rows(const Context& context, const Offset* offsets, std::int64_t num_rows, const RowReads& reads,
+void launch_rows(const Context& context, const Offset* offsets, std::int64_t num_rows, RowReads reads,
                  const Work& work) {
+  reads.vector = Work::Columns::kVectorValues;
+  reads.vectors = Work::Columns::kVectors;
   const ColumnTiling tiling = tile_columns(reads, context.traits.l2_bytes);
   const auto groups = static_cast<unsigned>(tiling.rows_per_block());
   const auto blocks = static_cast<unsigned>(ceil_div(num_rows, groups));

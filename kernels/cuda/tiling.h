@@ -2,15 +2,10 @@
 // launched with follows from sizes and addresses alone.
 //
 // A group of lanes, at most a warp, owns one row and one tile of its columns, and reads the tile of several
-// source rows at a time. A tile is at most 512 bytes of a source row; the tiles of a row are done by different
-// blocks, all rows of the first tile before those of the second. So a pass over the edges reads one slice of
-// every source row, and the slice is made as narrow as it takes for all of them to stay in the second-level
-// cache:
-//   if the source rows are read twice or more on average, and slices of 512, 256 or 128 bytes of all of them
-//   fit half of that cache, the widest that does; otherwise 512 bytes, as no width would save a read from
-//   memory.
-// Where they do fit, rows are read with the request to keep them there (cache_hints.cuh).
-// A narrower slice costs a pass more over offsets, sources and weights: 8 bytes an edge beside 128 or more.
+// source rows at a time. A tile is what 32 lanes read of a row at once, so rows of up to 512 or 1024 bytes are
+// one. Narrower tiles, so that a slice of all source rows stays in the second-level cache, lose on an H100
+// (DECISIONS.md): each pass over the edges costs what it saves. Where all source rows fit half of that cache
+// and are read twice or more on average, they are read with the request to keep them there (cache_hints.cuh).
 #pragma once
 
 #include <algorithm>
@@ -24,7 +19,7 @@ namespace kith::cuda {
 inline constexpr int kBlockThreads = 256;
 inline constexpr int kMaxLanes = 32;  // of a group: a warp
 
-/// Vectors of `vector` values that a lane takes from each row: one of 16 bytes, else two (four cost registers).
+/// Vectors of `vector` values that a lane takes from each row, at least: one of 16 bytes, else two.
 constexpr int vectors_per_lane(std::size_t value_bytes, int vector) {
   return value_bytes * static_cast<std::size_t>(vector) < 16 ? 2 : 1;
 }
@@ -54,16 +49,16 @@ struct RowReads {
   std::int64_t columns = 0;
   std::size_t value_bytes = 4;
   int vector = 1;             ///< values a load
+  int vectors = 1;            ///< that a lane takes from each row
   std::int64_t num_rows = 0;  ///< different rows
   std::int64_t num_reads = 0;
 };
 
 struct ColumnTiling {
-  int vector = 1;
   int lanes = 1;  ///< of a group: a power of two
   std::int32_t tile_columns = 0;
   std::int32_t num_tiles = 0;
-  bool is_reused = false;  ///< the slices of all rows fit the cache, and are read again from there
+  bool is_reused = false;  ///< the rows fit the cache, and are read again from there
 
   int rows_per_block() const { return kBlockThreads / lanes; }
 };
@@ -76,42 +71,22 @@ constexpr int hub_parts(std::int64_t columns) {
   return kBlockThreads / static_cast<int>(std::min<std::uint64_t>(lanes, kMaxLanes));
 }
 
-struct Slice {
-  std::int64_t bytes;  ///< of every row that a pass reads
-  bool is_reused;
-};
-
-/// By the rule above.
-inline Slice slice_of(const RowReads& reads, std::size_t l2_bytes) {
-  constexpr std::int64_t kCacheLine = 128;
-  const auto values = std::int64_t{vectors_per_lane(reads.value_bytes, reads.vector)} * reads.vector;
-  const std::int64_t widest = kMaxLanes * values * static_cast<std::int64_t>(reads.value_bytes);
-  const std::int64_t row_bytes = reads.columns * static_cast<std::int64_t>(reads.value_bytes);
-  const auto budget = static_cast<std::int64_t>(l2_bytes / 2);
-  if (reads.num_reads < 2 * reads.num_rows) return {.bytes = widest, .is_reused = false};
-  for (std::int64_t slice = widest; slice >= kCacheLine; slice /= 2) {
-    if (std::min(slice, row_bytes) * reads.num_rows <= budget) return {.bytes = slice, .is_reused = true};
-  }
-  return {.bytes = widest, .is_reused = false};
-}
-
 inline ColumnTiling tile_columns(const RowReads& reads, std::size_t l2_bytes) {
   constexpr std::int64_t kSector = 32;  // what memory is read in: tiles do not share one
   const auto round_up = [](std::int64_t count, std::int64_t to) { return (count + to - 1) / to * to; };
   const auto bytes = static_cast<std::int64_t>(reads.value_bytes);
   const std::int64_t columns = std::max<std::int64_t>(reads.columns, 1);
-  const Slice slice = slice_of(reads, l2_bytes);
-  const std::int64_t most = slice.bytes / bytes;
+  const std::int64_t values = std::int64_t{reads.vectors} * reads.vector;  // of a lane
+  const std::int64_t most = kMaxLanes * values;
   const std::int64_t even = round_up(columns, most) / most;  // tiles of about equal width
   const std::int64_t tile =
       round_up(round_up(columns, even) / even, std::max<std::int64_t>(reads.vector, kSector / bytes));
-  const std::int64_t values = std::int64_t{vectors_per_lane(reads.value_bytes, reads.vector)} * reads.vector;
   const std::int64_t lanes = round_up(std::min(tile, columns), values) / values;
-  return {.vector = reads.vector,
-          .lanes = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(lanes))),
+  return {.lanes = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(lanes))),
           .tile_columns = static_cast<std::int32_t>(tile),
           .num_tiles = static_cast<std::int32_t>(round_up(reads.columns, tile) / tile),
-          .is_reused = slice.is_reused};
+          .is_reused = reads.num_reads >= 2 * reads.num_rows &&
+                       reads.columns * bytes * reads.num_rows <= static_cast<std::int64_t>(l2_bytes / 2)};
 }
 
 }  // namespace kith::cuda

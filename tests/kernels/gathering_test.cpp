@@ -136,7 +136,6 @@ TEST_F(GatheringTest, TheFirstCallsOfAClassRunBothWaysAndLaterOnesTheChosen) {
   ASSERT_EQ(choices.size(), 1U);
   EXPECT_EQ(choices[0].columns, 8);
   EXPECT_EQ(choices[0].type, "f16");
-  EXPECT_EQ(choices[0].num_tiles, 1);
   EXPECT_EQ(choices[0].reads_per_row, 4);  // 315 edges of 70 sources
   EXPECT_FALSE(choices[0].is_in_host_memory);
   EXPECT_EQ(choices[0].num_measured, cuda::GatheringRule::kMeasured);

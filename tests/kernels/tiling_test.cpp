@@ -30,19 +30,14 @@ TEST(Tiling, TakesTheWidestVectorThatRowsAndAddressesAllow) {
 TEST(Tiling, CoversEveryColumnOnce) {
   for (const std::size_t bytes : {2U, 4U, 8U}) {
     for (int vector = 1; vector * bytes <= 16; vector *= 2) {
-      for (std::int64_t columns = vector; columns < 3000; columns += vector * (1 + columns % 7)) {
-        for (const std::int64_t rows : {std::int64_t{10}, std::int64_t{100'000}, std::int64_t{10'000'000}}) {
-          const ColumnTiling tiling = tile_columns({.columns = columns,
-                                                    .value_bytes = bytes,
-                                                    .vector = vector,
-                                                    .num_rows = rows,
-                                                    .num_reads = 4 * rows},
-                                                   kL2);
+      for (const int vectors : {vectors_per_lane(bytes, vector), 2}) {
+        for (std::int64_t columns = vector; columns < 3000; columns += vector * (1 + columns % 7)) {
+          const ColumnTiling tiling = tile_columns(
+              {.columns = columns, .value_bytes = bytes, .vector = vector, .vectors = vectors}, kL2);
           // The tiles cover the row, none is empty, and the lanes of a group cover a tile.
           ASSERT_GE(std::int64_t{tiling.num_tiles} * tiling.tile_columns, columns);
           ASSERT_LT(std::int64_t{tiling.num_tiles - 1} * tiling.tile_columns, columns);
-          ASSERT_GE(tiling.lanes * vectors_per_lane(bytes, vector) * vector,
-                    std::min<std::int64_t>(tiling.tile_columns, columns));
+          ASSERT_GE(tiling.lanes * vectors * vector, std::min<std::int64_t>(tiling.tile_columns, columns));
           ASSERT_LE(tiling.lanes, kMaxLanes);
           ASSERT_EQ(kBlockThreads % tiling.lanes, 0);
           ASSERT_EQ(tiling.tile_columns % vector, 0);
@@ -53,30 +48,24 @@ TEST(Tiling, CoversEveryColumnOnce) {
   }
 }
 
-TEST(Tiling, NarrowsTheSliceOnlyWhereItThenStaysInTheCache) {
-  const auto slice = [](std::int64_t rows, std::int64_t reads, std::int64_t columns = 256) {
-    return slice_of({.columns = columns, .value_bytes = 4, .vector = 4, .num_rows = rows, .num_reads = reads},
-                    kL2)
-        .bytes;
+TEST(Tiling, CutsOnlyRowsThatAreWiderThanAGroup) {
+  const auto num_tiles = [](std::int64_t columns, int vectors) {
+    return tile_columns({.columns = columns, .vector = 4, .vectors = vectors}, kL2).num_tiles;
   };
-  EXPECT_EQ(slice(40'000, 160'000), 512);       // 20 MB of 25 MB
-  EXPECT_EQ(slice(60'000, 240'000), 256);       // 31 MB would not fit
-  EXPECT_EQ(slice(164'000, 537'000), 128);      // 42 MB would not fit, 21 MB does
-  EXPECT_EQ(slice(300'000, 1'200'000), 512);    // not even 128 bytes of each
-  EXPECT_EQ(slice(164'000, 200'000), 512);      // hardly a row is read twice
-  EXPECT_EQ(slice(164'000, 537'000, 32), 512);  // the whole row is 128 bytes, and fits
+  EXPECT_EQ(num_tiles(128, 1), 1);
+  EXPECT_EQ(num_tiles(132, 1), 2);
+  EXPECT_EQ(num_tiles(256, 2), 1);
+  EXPECT_EQ(num_tiles(1024, 2), 4);
+  EXPECT_EQ(num_tiles(0, 1), 0);
 }
 
 TEST(Tiling, KeepsRowsInTheCacheWhereTheyAreReadAgainAndFit) {
   const auto is_reused = [](std::int64_t rows, std::int64_t reads) {
-    return tile_columns({.columns = 256, .value_bytes = 4, .vector = 4, .num_rows = rows, .num_reads = reads},
-                        kL2)
-        .is_reused;
+    return tile_columns({.columns = 256, .num_rows = rows, .num_reads = reads}, kL2).is_reused;
   };
-  EXPECT_TRUE(is_reused(40'000, 160'000));
-  EXPECT_TRUE(is_reused(164'000, 537'000));
-  EXPECT_FALSE(is_reused(300'000, 1'200'000));
-  EXPECT_FALSE(is_reused(40'000, 60'000));
+  EXPECT_TRUE(is_reused(25'000, 50'000));
+  EXPECT_FALSE(is_reused(26'000, 200'000)) << "more than half of the cache";
+  EXPECT_FALSE(is_reused(25'000, 49'000)) << "hardly a row is read twice";
 }
 
 TEST(Tiling, AHubHasNoMorePartsThanAnyTilingHasGroups) {
@@ -86,10 +75,9 @@ TEST(Tiling, AHubHasNoMorePartsThanAnyTilingHasGroups) {
     for (const std::size_t bytes : {2U, 4U, 8U}) {
       for (int vector = 1; vector * bytes <= 16; vector *= 2) {
         if (columns % vector != 0) continue;
-        for (const std::size_t l2_bytes : {kL2, std::size_t{4000}}) {
+        for (const int vectors : {vectors_per_lane(bytes, vector), 2}) {
           const ColumnTiling tiling = tile_columns(
-              {.columns = columns, .value_bytes = bytes, .vector = vector, .num_rows = 10, .num_reads = 40},
-              l2_bytes);
+              {.columns = columns, .value_bytes = bytes, .vector = vector, .vectors = vectors}, kL2);
           ASSERT_LE(parts, tiling.rows_per_block()) << columns << " columns, " << bytes << " bytes, " << vector;
         }
       }
@@ -101,17 +89,16 @@ TEST(Tiling, AHubHasNoMorePartsThanAnyTilingHasGroups) {
 }
 
 TEST(Tiling, GivesNarrowRowsFewLanes) {
-  const auto lanes = [](std::int64_t columns, int vector) {
-    return tile_columns(
-               {.columns = columns, .value_bytes = 4, .vector = vector, .num_rows = 10, .num_reads = 10}, kL2)
-        .lanes;
+  const auto lanes = [](std::int64_t columns, int vector, int vectors) {
+    return tile_columns({.columns = columns, .vector = vector, .vectors = vectors}, kL2).lanes;
   };
-  EXPECT_EQ(lanes(1, 1), 1);
-  EXPECT_EQ(lanes(4, 4), 1);
-  EXPECT_EQ(lanes(16, 4), 4);
-  EXPECT_EQ(lanes(47, 1), 32);
-  EXPECT_EQ(lanes(100, 4), 32);
-  EXPECT_EQ(tile_columns({.columns = 0, .num_rows = 10}, kL2).num_tiles, 0);
+  EXPECT_EQ(lanes(1, 1, 2), 1);
+  EXPECT_EQ(lanes(4, 4, 1), 1);
+  EXPECT_EQ(lanes(16, 4, 1), 4);
+  EXPECT_EQ(lanes(16, 4, 2), 2);
+  EXPECT_EQ(lanes(47, 1, 2), 32);
+  EXPECT_EQ(lanes(100, 4, 1), 32);
+  EXPECT_EQ(lanes(100, 4, 2), 16);
 }
 
 }  // namespace

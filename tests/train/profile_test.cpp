@@ -134,14 +134,13 @@ TEST(Profile, ChangesNothing) {
 TEST(Profile, SaysWhichWayAGpuChoseAndWhy) {
   const GatheringChoice choice{.columns = 100,
                                .type = "f16",
-                               .num_tiles = 2,
                                .reads_per_row = 4,
                                .num_measured = 4,
                                .fused_seconds = 8e-4,
                                .two_step_seconds = 4e-4,
                                .is_fused = false};
   EXPECT_EQ(describe(std::vector{choice}),
-            "First layers over 100 columns of f16 in GPU memory, 4 edges a row or more, in 2 tiles: 200.0 us "
+            "First layers over 100 columns of f16 in GPU memory, 4 edges a row or more: 200.0 us "
             "fused, 100.0 us in two steps, of 4 calls: two-step (--gather)\n");
   EXPECT_EQ(describe(std::span<const GatheringChoice>()), "");
   RunReport report;
@@ -150,7 +149,7 @@ TEST(Profile, SaysWhichWayAGpuChoseAndWhy) {
   report.gathering = {choice};
   const nlohmann::ordered_json json = to_json(report, dataset, "cuda");
   EXPECT_EQ(json["gathering"].dump(),
-            "[{\"columns\":100,\"type\":\"f16\",\"tiles\":2,\"reads_per_row\":4,\"in_host_memory\":false,"
+            "[{\"columns\":100,\"type\":\"f16\",\"reads_per_row\":4,\"in_host_memory\":false,"
             "\"calls\":4,\"fused_seconds\":0.0008,\"two_step_seconds\":0.0004,\"chosen\":\"two-step\"}]");
 }
 
