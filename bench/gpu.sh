@@ -223,8 +223,8 @@ bench() {
 generated || true  # nothing is to run beside what is timed
 
 if wants kernels; then
-  bench device_bench 120 'device:[1-9]'
-  bench gathering_bench 60 'way:[1-9]'
+  bench device_bench 120 'device:[1-9]/shape:[01]/(features:(100|256)|heads:)'
+  bench gathering_bench 60 'way:[1-9]/shape:0/.*type:0'
   if generated; then
     measure blocks_bench 150 "$benches/blocks_bench" "$graph" --benchmark_out="$work/blocks_bench.json" \
       --benchmark_out_format=json --benchmark_min_time=0.02
@@ -283,7 +283,7 @@ if wants training && generated; then
   done
   train gat --model gat --heads 4 --layers 2 --fanout 10,5 --epochs 2
   if ((has_torch)) && "$python" -c 'import torch_geometric, h5py' 2>/dev/null; then
-    step pyg 120 "$python" bench/peers/gpu_training.py "$graph" -o "$work/pyg.json" || true
+    step pyg 150 "$python" bench/peers/gpu_training.py "$graph" -o "$work/pyg.json" || true
   fi
 fi
 

@@ -55,6 +55,10 @@ def bench(path):
     return rows
 
 
+def is_number(text):
+    return re.fullmatch(r"[\d,]*\.?\d+", text or "") is not None
+
+
 def cache_hits(folder):
     """Medians over the launches of each kernel, from ncu's raw pages."""
     rows = []
@@ -66,7 +70,7 @@ def cache_hits(folder):
             numbers = {
                 key: statistics.median(float(row[key].replace(",", "")) for row in of_kernel)
                 for key in of_kernel[0]
-                if "__" in key
+                if re.match("(lts|l1tex|dram|gpu)__", key) and all(is_number(row[key]) for row in of_kernel)
             }
             case = path.stem.removeprefix("ncu-")
             rows.append({"case": case, "kernel": kernel[:120], "launches": len(of_kernel)} | numbers)

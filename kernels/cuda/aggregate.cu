@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/cuda/aggregate.h"
 #include "kernels/cuda/columns.cuh"
@@ -12,6 +14,7 @@
 #include "kernels/cuda/tiling.h"
 #include "kernels/cuda/transpose.h"
 #include "kernels/dispatch.h"
+#include "kernels/memo.h"
 
 namespace kith::cuda {
 namespace {
@@ -275,6 +278,27 @@ void add_transposed(const Context& context, const Transposed& transposed, const 
       run_columns);
 }
 
+/// Weights of the edges of a transposed block.
+template <typename T>
+struct TransposedWeights {
+  Tensor::Buffer values;  ///< [num_edges]
+};
+
+/// Those of a mean are kept with the block, if it has a memo; others, which the block does not know, are put
+/// into `own`.
+template <typename T>
+const TransposedWeights<T>& weights_of(const Context& context, const Transposed& transposed, BlockCsrView block,
+                                       std::span<const float> weights, TransposedWeights<T>& own) {
+  const bool is_kept = weights.empty() && block.memo != nullptr;
+  const MemoKey key = MemoKey::of(block);
+  if (is_kept) {
+    if (const auto* const kept = block.memo->find<TransposedWeights<T>>(key)) return *kept;
+  }
+  own.values = context.memory.acquire_array<T>(block.num_edges());
+  write_transposed_values(context, transposed, block, weights, array_of<T>(own.values));
+  return is_kept ? block.memo->keep(key, std::move(own)) : own;
+}
+
 template <typename Sum, typename Source, int kVector>
 __global__ void __launch_bounds__(kBlockThreads)
     gather_kernel(const Source* x, const NodeId* ids, std::int64_t num_rows, ColumnSplit split, Sum* out) {
@@ -315,9 +339,9 @@ void aggregate_backward(const Context& context, BlockCsrView block, std::span<co
   const Transposed& transposed = transposed_of(context, block, own);
   with_scalar(grad_x.scalar(), [&](auto zero) {
     using T = decltype(zero);
-    const Tensor::Buffer values = context.memory.acquire_array<T>(block.num_edges());
-    write_transposed_values(context, transposed, block, weights, array_of<T>(values));
-    add_transposed<T>(context, transposed, EdgeWeights<T>{.values = array_of<T>(values)}, grad_x.cols(),
+    TransposedWeights<T> values;
+    const Tensor::Buffer& of_edges = weights_of(context, transposed, block, weights, values).values;
+    add_transposed<T>(context, transposed, EdgeWeights<T>{.values = array_of<T>(of_edges)}, grad_x.cols(),
                       grad_out, grad_x);
   });
 }
