@@ -81,6 +81,11 @@ class DeviceArrays {
     return {reinterpret_cast<const T*>(arrays_[i].data()), arrays_[i].size() / sizeof(T)};
   }
   const Tensor::Buffer& ready() const { return ready_; }
+  /// Holds what `earlier` holds, and gives it back after ready(): for work before that, which reads it.
+  void keep(DeviceArrays earlier) {
+    for (Tensor::Buffer& buffer : earlier.memory_) memory_.push_back(std::move(buffer));
+    memory_.push_back(std::move(earlier.ready_));
+  }
   /// For views of these arrays: what operations derive from them is kept as long as they are.
   Memo* memo() const { return memo_.get(); }
 

@@ -59,9 +59,19 @@ class RowTier {
   /// transfer before the last one.
   virtual std::byte* block(std::int64_t num_rows) = 0;
 
-  /// Array 0 of the result: [num_rows x row_bytes], after Backend::wait_for. Returns before anything has moved.
-  /// What `copies` and `table` name must stay, but for block(). Throws EnvironmentError without memory.
+  /// Array 0 of the result: [num_rows x row_bytes], array 1: int32 0, 1, 2, ... [num_rows], both after
+  /// Backend::wait_for. Returns before anything has moved. What `copies` and `table` name must stay, but for
+  /// block(). Throws EnvironmentError without memory.
   virtual DeviceArrays transfer(const RowTransfer& transfer) = 0;
+
+  /// For a tier that no transfer changes from now on. table: rows in pinned memory, which must stay. slot_of:
+  /// [rows of the table] where the tier holds each of them, or -1.
+  virtual void fix(const std::byte* table, std::span<const std::int32_t> slot_of) = 0;
+
+  /// The rows of the table that array 0 of `ids`, int32, names, from their slots or else over the bus: the
+  /// device looks them up, and waits for `ids` itself. Arrays 0 and 1 as above, array 2: double [1], how many
+  /// came from slots. The result keeps `ids`. Only after fix(). Throws EnvironmentError without memory.
+  virtual DeviceArrays pick(DeviceArrays ids) = 0;
 
   /// Copies an array of the device to the host, and waits for it but not for transfers.
   virtual void download(const DeviceArrays& arrays, std::size_t index, std::span<std::byte> to) = 0;

@@ -35,6 +35,7 @@ class HostDrawer final : public Drawer {
     staged.stage_seconds = watch.seconds();
     return out;
   }
+  bool is_on_device() const override { return false; }
 
  private:
   const Dataset& dataset_;
@@ -64,6 +65,7 @@ class DeviceDrawer final : public Drawer {
     look_up_labels(dataset_, roots, out.staged);
     return out;
   }
+  bool is_on_device() const override { return true; }
 
  private:
   void begin(const Loader& loader) {

@@ -29,6 +29,7 @@ class Drawer {
 
   /// Batch `index` of `plan`, which is the loader's for `epoch`.
   virtual Drawn draw(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) = 0;
+  virtual bool is_on_device() const = 0;  ///< whether all of them are drawn there
 };
 
 /// `dataset` must outlive it.

@@ -209,6 +209,8 @@ class Run {
   }
 
   Checkpoint snapshot() {
+    LossResult running_loss;  // first: this completes the report
+    if (!epoch_.loss_totals.empty()) running_loss = trainer_.check_loss(loader(), epoch_);
     Checkpoint checkpoint{.request = checkpoints_->request(),
                           .in_channels = options_.model.in_channels,
                           .out_channels = options_.model.out_channels,
@@ -216,7 +218,7 @@ class Run {
                           .running = epoch_.report,
                           .next_batch = static_cast<std::int64_t>(epoch_.next_batch)};
     checkpoint.progress.total_seconds += watch_.seconds();
-    if (!epoch_.loss_totals.empty()) checkpoint.running_loss = trainer_.check_loss(loader(), epoch_);
+    checkpoint.running_loss = running_loss;
     checkpoint.trainer = trainer_.save();
     checkpoint.best_parameters = best_parameters_;
     return checkpoint;

@@ -28,6 +28,7 @@ class ResidentStaging final : public Staging {
     out.stage_seconds += watch.seconds();
     return std::move(out);
   }
+  bool has_input_nodes() const override { return !drawer_->is_on_device(); }
 
  private:
   Backend& backend_;
@@ -40,12 +41,13 @@ class Tiers {
  public:
   virtual ~Tiers() = default;
   virtual std::int32_t lookahead() const = 0;
-  virtual void reveal(std::span<const NodeId> rows, std::size_t num_roots) = 0;
+  /// Whether batches that are drawn on the device get their input nodes on the host.
+  virtual bool needs_input_nodes() const = 0;
+  virtual void reveal(Drawn& drawn, std::size_t num_roots) = 0;
   /// Starts to bring the rows of the oldest batch revealed.
-  virtual void begin(std::span<const NodeId> rows) = 0;
-  /// The rows of the oldest batch begun.
+  virtual void begin(Drawn& drawn) = 0;
+  /// The rows of the oldest batch begun. Without arrays if those of the batch's sample hold them.
   virtual StagedRows finish() = 0;
-  virtual std::vector<NodeId> input_nodes_of(const DeviceSample& sample) = 0;
 };
 
 class HostTiers final : public Tiers {
@@ -54,12 +56,13 @@ class HostTiers final : public Tiers {
       : backend_(backend), table_(dataset.features.view()), tiers_(dataset, loader, options) {}
 
   std::int32_t lookahead() const override { return tiers_.lookahead(); }
-  void reveal(std::span<const NodeId> rows, std::size_t num_roots) override { tiers_.reveal(rows, num_roots); }
-  std::vector<NodeId> input_nodes_of(const DeviceSample&) override {
-    return {};
-  }  // the CPU has no such samples
+  bool needs_input_nodes() const override { return true; }
+  void reveal(Drawn& drawn, std::size_t num_roots) override {
+    tiers_.reveal(drawn.staged.input_nodes, num_roots);
+  }
 
-  void begin(std::span<const NodeId> rows) override {
+  void begin(Drawn& drawn) override {
+    const std::span<const NodeId> rows = drawn.staged.input_nodes;
     begun_.push_back({.arrays = {}, .view = table_, .traffic = {}, .memory = {}});
     StagedRows& out = begun_.back();  // once its rows are under way, it must not go
     // A reused buffer of the backend's: fresh memory would cost more to touch than to fill.
@@ -89,21 +92,38 @@ class HostTiers final : public Tiers {
 class OnDeviceTiers final : public Tiers {
  public:
   OnDeviceTiers(Backend& backend, const Dataset& dataset, const TieredStagingOptions& options)
-      : tiers_(backend, dataset, options.loader, options.staging, options.needs) {}
+      : backend_(backend), tiers_(backend, dataset, options.loader, options.staging, options.needs) {}
 
   std::int32_t lookahead() const override { return tiers_.lookahead(); }
-  void reveal(std::span<const NodeId> rows, std::size_t num_roots) override { tiers_.reveal(rows, num_roots); }
-  void begin(std::span<const NodeId> rows) override { begun_.push_back(tiers_.stage(rows)); }
+  bool needs_input_nodes() const override { return !tiers_.is_static(); }
+
+  void reveal(Drawn& drawn, std::size_t num_roots) override {
+    if (tiers_.is_static()) return;
+    std::vector<NodeId>& rows = drawn.staged.input_nodes;
+    if (drawn.is_on_device()) rows = tiers_.download_ids(drawn.sample.arrays, 0);
+    tiers_.reveal(rows, num_roots);
+  }
+
+  void begin(Drawn& drawn) override {
+    const std::span<const NodeId> rows = drawn.staged.input_nodes;
+    if (!tiers_.is_static()) {
+      begun_.push_back(tiers_.stage(rows));
+    } else if (drawn.is_on_device()) {
+      begun_.push_back(tiers_.pick(std::move(drawn.sample.arrays)));
+      drawn.sample.arrays = std::exchange(begun_.back().arrays, {});
+    } else {
+      begun_.push_back(tiers_.pick(backend_.to_device(rows)));
+    }
+  }
+
   StagedRows finish() override {
     StagedRows out = std::move(begun_.front());
     begun_.pop_front();
     return out;
   }
-  std::vector<NodeId> input_nodes_of(const DeviceSample& sample) override {
-    return tiers_.download_ids(sample.arrays, 0);
-  }
 
  private:
+  Backend& backend_;
   DeviceTiers tiers_;
   std::deque<StagedRows> begun_;
 };
@@ -132,13 +152,14 @@ class TieredStaging final : public Staging {
     has_failed_ = false;
     return std::move(next.staged);
   }
+  bool has_input_nodes() const override { return !drawer_->is_on_device() || tiers_->needs_input_nodes(); }
 
  private:
   /// Serves what an epoch that was left in the middle had revealed: the tiers keep the order.
   void go_to(std::int32_t epoch, std::size_t index) {
     for (; !begun_.empty(); begun_.pop_front()) tiers_->finish();
     for (; !ahead_.empty(); ahead_.pop_front()) {
-      tiers_->begin(ahead_.front().staged.input_nodes);
+      tiers_->begin(ahead_.front());
       tiers_->finish();
     }
     epoch_ = epoch;
@@ -156,31 +177,28 @@ class TieredStaging final : public Staging {
     const Stopwatch watch;
     begun_.push_back(std::move(ahead_.front()));
     ahead_.pop_front();
-    StagedBatch& staged = begun_.back().staged;
-    tiers_->begin(staged.input_nodes);
-    staged.stage_seconds += watch.seconds();
+    tiers_->begin(begun_.back());
+    begun_.back().staged.stage_seconds += watch.seconds();
   }
 
   void reveal(Drawn& drawn, std::size_t num_roots) {
     const Stopwatch watch;
-    StagedBatch& staged = drawn.staged;
-    if (drawn.is_on_device()) staged.input_nodes = tiers_->input_nodes_of(drawn.sample);
-    tiers_->reveal(staged.input_nodes, num_roots);
-    staged.stage_seconds += watch.seconds();
+    tiers_->reveal(drawn, num_roots);
+    drawn.staged.stage_seconds += watch.seconds();
   }
 
   void send(Drawn& drawn, StagedRows rows, StagedBatch& out) {
     out.traffic = rows.traffic;
+    out.hits = std::move(rows.hits);
     out.staged_rows = std::move(rows.memory);
-    out.staged_ids.resize(out.input_nodes.size());
-    std::iota(out.staged_ids.begin(), out.staged_ids.end(), NodeId{0});
-    if (drawn.is_on_device()) {
-      out.batch = to_device(backend_, std::move(drawn.sample), rows.view, out.labels);
-      out.batch.arrays.push_back(backend_.to_device(std::span<const NodeId>(out.staged_ids)));
-      out.batch.rows = out.batch.arrays.back().get<NodeId>(0);
-    } else {
-      out.batch = to_device(backend_, out.adjacency, rows.view, out.staged_ids, out.labels);
+    if (rows.numbers.empty()) {
+      out.staged_ids.resize(out.input_nodes.size());
+      std::iota(out.staged_ids.begin(), out.staged_ids.end(), NodeId{0});
     }
+    out.batch = drawn.is_on_device()
+                    ? to_device(backend_, std::move(drawn.sample), rows.view, out.labels)
+                    : to_device(backend_, out.adjacency, rows.view, out.staged_ids, out.labels);
+    if (!rows.numbers.empty()) out.batch.rows = rows.numbers;
     out.batch.arrays.push_back(std::move(rows.arrays));
   }
 

@@ -29,6 +29,7 @@ struct StagedBatch {
   Tensor staged_rows;  ///< on the CPU, the feature rows of this batch alone, if they are not read in place
   std::vector<NodeId> staged_ids;  ///< [num_inputs] and their numbers there
   StageTraffic traffic;            ///< through the tiers; nothing if rows are read in place
+  Tensor hits;  ///< [1 x 1] f64 of `batch`, for traffic.find_hits(), where a device counts them; else empty
   BatchStats stats;
   double sample_seconds = 0;
   double stage_seconds = 0;
@@ -42,6 +43,9 @@ class Staging {
   /// Makes batch `index` of `plan`, which is the loader's for `epoch`. Called from one thread, for the batches
   /// of an epoch in order, from any one on.
   virtual StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) = 0;
+
+  /// Whether batches come with their input nodes on the host.
+  virtual bool has_input_nodes() const = 0;
 };
 
 /// Samples on the host. Feature rows are read in place, from one table that holds all of them: `features`, in

@@ -61,7 +61,8 @@ EpochProgress begin_epoch(std::int32_t epoch) {
                      .seconds = {},
                      .stats = {},
                      .traffic = {}},
-          .loss_totals = {}};
+          .loss_totals = {},
+          .new_hits = {}};
 }
 
 SampleOn parse_sample_on(std::string_view name) {
@@ -155,8 +156,8 @@ bool Trainer::advance(const Loader& loader, EpochProgress& epoch,
              plan.size(), " batches, it cannot go on at batch ", epoch.next_batch);
   Backend& backend = model_.backend();
   if (epoch.loss_totals.empty()) epoch.loss_totals = backend.zero_loss();
-  staging_for(loader);  // not on the thread that makes batches
-  report.has_locality = !samples_on_device(loader) || options_.staging.policy != StagePolicy::none;
+  // Made here, not on the thread that makes batches.
+  report.has_locality = staging_for(loader).has_input_nodes();
   LocalityMeter meter(dataset_.num_nodes(), dataset_.features.view().row_bytes());
   if (epoch.next_batch > 0 && report.has_locality) {  // what the next batch has in common with the one before
     const MiniBatch before = loader.sample(plan, report.epoch, epoch.next_batch - 1).batch;
@@ -230,7 +231,17 @@ void Trainer::train_on(StagedBatch& staged, EpochProgress& epoch) {
   report.seconds.stage += staged.stage_seconds;
   report.stats += staged.stats;
   report.traffic += staged.traffic;
+  if (!staged.hits.empty()) count_hits(staged.hits, epoch);
   ++epoch.next_batch;
+}
+
+void Trainer::count_hits(const Tensor& hits, EpochProgress& epoch) {
+  Backend& backend = model_.backend();
+  if (epoch.new_hits.empty()) {
+    epoch.new_hits = backend.empty(1, 1, Scalar::f64);
+    backend.fill(epoch.new_hits, 0);
+  }
+  backend.add_bias(hits, epoch.new_hits);
 }
 
 LossResult Trainer::check_loss(const Loader& loader, EpochProgress& epoch) {
@@ -240,6 +251,13 @@ LossResult Trainer::check_loss(const Loader& loader, EpochProgress& epoch) {
                             describe_unchecked(dataset_, loader, epoch), "; a smaller --lr may help"));
   }
   epoch.num_checked = epoch.next_batch;
+  if (!epoch.new_hits.empty()) {
+    double hits = 0;
+    model_.backend().download(epoch.new_hits, std::span(&hits, 1));
+    epoch.report.traffic.find_hits(static_cast<std::int64_t>(hits),
+                                   static_cast<std::int64_t>(dataset_.features.view().row_bytes()));
+    epoch.new_hits = {};
+  }
   return sum;
 }
 

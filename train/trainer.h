@@ -76,6 +76,7 @@ struct EpochProgress {
   std::size_t next_batch = 0;   ///< batches before it are done
   std::size_t num_checked = 0;  ///< batches whose loss is known to be finite
   Tensor loss_totals;           ///< of the backend; see softmax_cross_entropy. Empty = no batch yet
+  Tensor new_hits;  ///< [1 x 1] f64 of the backend: hits that are not in report.traffic yet, or empty
 };
 
 EpochProgress begin_epoch(std::int32_t epoch);
@@ -109,7 +110,8 @@ class Trainer {
   bool advance(const Loader& loader, EpochProgress& epoch,
                const std::function<bool(std::size_t done, std::size_t of)>& on_batch = {});
 
-  /// What the epoch's loss sums up to so far. Throws Divergence. Waits for the device.
+  /// What the epoch's loss sums up to so far, and completes the report's traffic. Throws Divergence. Waits for
+  /// the device.
   LossResult check_loss(const Loader& loader, EpochProgress& epoch);
 
   /// Throws Divergence if a parameter is not finite. Waits for the device.
@@ -134,6 +136,7 @@ class Trainer {
   Staging& tiers_for(const Loader& loader, bool is_on_device);
   StagedBatch make_batch(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index);
   void train_on(StagedBatch& staged, EpochProgress& epoch);
+  void count_hits(const Tensor& hits, EpochProgress& epoch);
 
   Model& model_;
   const Dataset& dataset_;

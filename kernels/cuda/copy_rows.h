@@ -22,6 +22,23 @@ struct RowCopy {
 };
 void copy_rows(const Context& context, const RowCopy& copy);
 
+/// to[i] = slots[slot_of[ids[i]]], or table[ids[i]] where that is -1; numbers[i] = i; *num_hits += how many are
+/// not -1, an exact sum in any order. Rows as those of RowCopy.
+struct RowPick {
+  std::span<const std::int32_t> ids;
+  const std::int32_t* slot_of;
+  const std::byte* slots;
+  const std::byte* table;
+  std::byte* to;
+  std::int32_t* numbers;
+  double* num_hits;
+  std::size_t row_bytes;
+};
+void pick_rows(const Context& context, const RowPick& pick);
+
+/// out[i] = i.
+void count_up(const Context& context, std::span<std::int32_t> out);
+
 /// out[ids[i]] = i.
 void number_rows(const Context& context, std::span<const std::int32_t> ids, std::span<std::int32_t> out);
 

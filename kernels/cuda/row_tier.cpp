@@ -43,18 +43,44 @@ class CudaRowTier final : public RowTier {
   }
 
   DeviceArrays transfer(const RowTransfer& transfer) override {
-    const std::size_t bytes = static_cast<std::size_t>(transfer.num_rows) * row_bytes_;
-    std::vector<Tensor::Buffer> memory;
-    memory.push_back(backend_.memory.acquire_on(own_.stream, bytes));
+    Batch batch(*this, static_cast<std::size_t>(transfer.num_rows));
     try {
-      std::byte* const batch = memory.front().get();
       const Tensor::Buffer incoming = receive(transfer.copies);
-      move(transfer, incoming.get(), batch);
-      Tensor::Buffer ready = make_event(own_.stream, backend_.stream);
-      const std::span<const std::byte> placed(batch, bytes);
-      return {{placed}, std::move(memory), std::move(ready)};
+      move(transfer, incoming.get(), batch.rows.data());
+      count_up(own_, batch.numbers);
+      return batch.take(make_event(own_.stream, backend_.stream));
     } catch (...) {
       // No event says when the backend's stream may have the memory back.
+      static_cast<void>(cudaStreamSynchronize(own_.stream));
+      throw;
+    }
+  }
+
+  void fix(const std::byte* table, std::span<const std::int32_t> slot_of) override {
+    const std::span<const std::byte> bytes = std::as_bytes(slot_of);
+    table_ = table;
+    slot_of_ = own_.memory.acquire(PinnedBlocks::padded(bytes.size()));
+    pinned_.copy_to_device(std::span(&bytes, 1), slot_of_.get(), own_.stream);
+  }
+
+  DeviceArrays pick(DeviceArrays ids) override {
+    const std::span<const std::int32_t> wanted = ids.get<std::int32_t>(0);
+    Batch batch(*this, wanted.size());
+    try {
+      if (ids.ready()) CUDA_CHECK(cudaStreamWaitEvent(own_.stream, event_of(ids.ready()), 0));
+      CUDA_CHECK(cudaMemsetAsync(batch.num_hits, 0, sizeof *batch.num_hits, own_.stream));
+      pick_rows(own_, {.ids = wanted,
+                       .slot_of = array_of<const std::int32_t>(slot_of_),
+                       .slots = slots_.get(),
+                       .table = table_,
+                       .to = batch.rows.data(),
+                       .numbers = batch.numbers.data(),
+                       .num_hits = batch.num_hits,
+                       .row_bytes = row_bytes_});
+      DeviceArrays out = batch.take(make_event(own_.stream, backend_.stream));
+      out.keep(std::move(ids));
+      return out;
+    } catch (...) {
       static_cast<void>(cudaStreamSynchronize(own_.stream));
       throw;
     }
@@ -74,6 +100,33 @@ class CudaRowTier final : public RowTier {
     Tensor::Buffer memory;
     std::size_t bytes = 0;
     Tensor::Buffer copied;  ///< the event after its last copy
+  };
+
+  /// What a batch gets, in memory of the backend's.
+  struct Batch {
+    Batch(CudaRowTier& tier, std::size_t num_rows) {
+      const std::size_t row_bytes = num_rows * tier.row_bytes_;
+      const std::size_t number_bytes = num_rows * sizeof(std::int32_t);
+      memory.push_back(tier.backend_.memory.acquire_on(
+          tier.own_.stream,
+          PinnedBlocks::padded(row_bytes) + PinnedBlocks::padded(number_bytes) + sizeof(double)));
+      std::byte* const data = memory.front().get();
+      rows = {data, row_bytes};
+      std::byte* const after_rows = data + PinnedBlocks::padded(row_bytes);
+      numbers = {reinterpret_cast<std::int32_t*>(after_rows), num_rows};
+      num_hits = reinterpret_cast<double*>(after_rows + PinnedBlocks::padded(number_bytes));
+    }
+
+    DeviceArrays take(Tensor::Buffer ready) {
+      return {{rows, std::as_bytes(numbers), std::as_bytes(std::span(num_hits, 1))},
+              std::move(memory),
+              std::move(ready)};
+    }
+
+    std::vector<Tensor::Buffer> memory;
+    std::span<std::byte> rows;
+    std::span<std::int32_t> numbers;
+    double* num_hits;  ///< of pick()
   };
 
   /// Copies the runs one behind the other, and lets go of the block.
@@ -144,6 +197,8 @@ class CudaRowTier final : public RowTier {
   std::size_t next_block_ = 0;
   bool is_block_taken_ = false;
   Tensor::Buffer slots_;
+  const std::byte* table_ = nullptr;  ///< of fix(), as the next
+  Tensor::Buffer slot_of_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "graph/errors.h"
 #include "kernels/backend.h"
+#include "tests/kernels/fixed_rows.h"
 #include "tests/kernels/row_transfers.h"
 #include "tests/support/cuda/emulation.h"
 
@@ -53,6 +54,80 @@ TEST_P(RowTierSchedules, OperationsReadTheirBatchWhileLaterOnesAreStaged) {
       ASSERT_EQ(got[k], value) << "batch " << i;
     }
   }
+}
+
+/// The same for batches that are picked. Each takes the ids that it was picked by with it, and may be given
+/// back before anybody waited for it.
+TEST_P(RowTierSchedules, OperationsReadTheRowsThatWerePickedWhileLaterOnesAre) {
+  constexpr std::int32_t kDim = 5;
+  const auto backend = make_backend("cuda");
+  test::FixedRows rows(*backend, kDim * sizeof(float), 2);
+  std::vector<Tensor> results;
+  std::vector<std::vector<std::byte>> expected;
+  std::vector<test::FixedRows::Picked> waiting;
+  Tensor num_hits = backend->empty(1, 1, Scalar::f64);
+  backend->fill(num_hits, 0);
+  double expected_hits = 0;
+  for (int i = 0; i < 10; ++i) {
+    waiting.push_back(rows.next(10 + i));
+    rows.next(20);  // nobody wants it
+    if (waiting.size() < 3) continue;
+    test::FixedRows::Picked& batch = waiting.front();
+    const auto bytes = batch.arrays.get<std::byte>(0);
+    const auto count = static_cast<std::int64_t>(bytes.size() / (kDim * sizeof(float)));
+    backend->wait_for(batch.arrays);
+    results.push_back(backend->empty(count, kDim, Scalar::f32));
+    backend->gather({.data = bytes.data(), .num_rows = count, .dim = kDim}, batch.arrays.get<NodeId>(1),
+                    results.back());
+    expected.push_back(batch.rows);
+    expected_hits += batch.num_hits;
+    auto* const hits = const_cast<std::byte*>(batch.arrays.get<std::byte>(2).data());
+    const auto keep = [](void*, std::byte*, std::size_t) {};
+    backend->add_bias(Tensor(Tensor::Buffer(hits, BufferDeleter{.give_back = keep}), 1, 1, Scalar::f64),
+                      num_hits);
+    waiting.erase(waiting.begin());
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    std::vector<double> got(static_cast<std::size_t>(results[i].size()));
+    backend->download(results[i], got);
+    for (std::size_t k = 0; k < got.size(); ++k) {
+      float value = 0;
+      std::memcpy(&value, expected[i].data() + k * sizeof(float), sizeof(float));
+      if (value != value) continue;  // random bits may be a NaN
+      ASSERT_EQ(got[k], value) << "batch " << i;
+    }
+  }
+  std::vector<double> hits(1);
+  backend->download(num_hits, hits);
+  EXPECT_EQ(hits[0], expected_hits);
+  EXPECT_GT(expected_hits, 0);
+}
+
+TEST_P(RowTierSchedules, GivesEverythingBackAfterAPickThatFailed) {
+  const emulation::InUse before = emulation::in_use();
+  int num_failed = 0;
+  for (std::int64_t nth = 1; nth < 20; ++nth) {
+    const auto backend = make_backend("cuda");
+    test::FixedRows rows(*backend, 8, 3);
+    const test::FixedRows::Picked kept = rows.next(9);
+    std::vector<test::FixedRows::Picked> later;
+    emulation::fail_call(nth, cudaErrorInvalidValue);
+    try {
+      later.push_back(rows.next(9));
+    } catch (const DeviceError&) {
+      ++num_failed;
+    }
+    emulation::fail_call(0, cudaSuccess);
+    static_cast<void>(cudaGetLastError());
+    EXPECT_EQ(rows.array_of<std::byte>(kept.arrays, 0), kept.rows) << "call " << nth;
+  }
+  EXPECT_GT(num_failed, 8);  // those of to_device() counted
+  EXPECT_LT(num_failed, 19);
+  const emulation::InUse after = emulation::in_use();
+  EXPECT_EQ(after.device_bytes, before.device_bytes);
+  EXPECT_EQ(after.pinned_allocations, before.pinned_allocations);
+  EXPECT_EQ(after.streams, before.streams);
+  EXPECT_EQ(after.events, before.events);
 }
 
 TEST_P(RowTierSchedules, GivesEverythingBackAfterATransferThatFailed) {

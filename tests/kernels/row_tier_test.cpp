@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/errors.h"
+#include "tests/kernels/fixed_rows.h"
 #include "tests/kernels/row_transfers.h"
 #include "tests/support/devices.h"
 
@@ -28,6 +29,29 @@ TEST_P(RowTierOn, BringsTheRowsOfABatchTogetherWhateverTheirWidth) {
       std::vector<std::byte> expected;
       const DeviceArrays rows = transfers.next(expected);
       EXPECT_EQ(transfers.rows_of(rows), expected) << row_bytes << " bytes a row, batch " << i;
+    }
+  }
+}
+
+TEST_P(RowTierOn, NumbersTheRowsOfABatch) {
+  test::RandomTransfers transfers(*backend_, 8, 4);
+  std::vector<std::byte> unused;
+  const DeviceArrays rows = transfers.next(unused);
+  std::vector<std::int32_t> numbers(rows.get<std::int32_t>(1).size());
+  transfers.tier->download(rows, 1, std::as_writable_bytes(std::span(numbers)));
+  ASSERT_EQ(numbers.size() * 8, unused.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) EXPECT_EQ(numbers[i], static_cast<std::int32_t>(i));
+}
+
+TEST_P(RowTierOn, PicksRowsFromSlotsOrElseFromTheTableWhateverTheirWidth) {
+  for (const std::size_t row_bytes : {2, 4, 6, 8, 12, 16, 34, 64, 400, 600, 1040, 4112}) {
+    test::FixedRows rows(*backend_, row_bytes, row_bytes);
+    for (const std::int64_t count : {0, 1, 13, 150}) {
+      const test::FixedRows::Picked picked = rows.next(count);
+      SCOPED_TRACE(std::to_string(row_bytes) + " bytes a row, rows " + std::to_string(count));
+      EXPECT_EQ(rows.array_of<std::byte>(picked.arrays, 0), picked.rows);
+      EXPECT_EQ(rows.array_of<std::int32_t>(picked.arrays, 1), picked.numbers);
+      EXPECT_EQ(rows.array_of<double>(picked.arrays, 2), std::vector<double>{picked.num_hits});
     }
   }
 }

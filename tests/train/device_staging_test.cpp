@@ -99,6 +99,59 @@ TEST_P(DeviceStaging, TrainsToTheSameBitsUnderEveryPolicy) {
   }
 }
 
+TEST_P(DeviceStaging, PicksTheRowsOfAFixedTierOnTheDevice) {
+  const StoredFeatures stored;
+  RunOptions options = options_for(stored, ModelKind::sage, 6);
+  const Outcome in_place = train(stored.mapped, options, 2);
+  const auto row_bytes = static_cast<std::int64_t>(stored.row_bytes());
+  for (const StagePolicy policy : {StagePolicy::degree, StagePolicy::presample, StagePolicy::lookahead}) {
+    SCOPED_TRACE(name_of(policy));
+    options.trainer.staging = stored.staging(policy, stored.table_bytes());  // planned on the host
+    if (policy == StagePolicy::lookahead) options.trainer.staging.stage_bytes = 0;
+    options.trainer.sample_on = SampleOn::host;
+    const Outcome planned = train(stored.mapped, options, 2);
+    options.trainer.staging.host_bytes = -1;
+    for (const SampleOn where : {SampleOn::host, SampleOn::device}) {
+      options.trainer.sample_on = where;
+      for (const std::int32_t depth : {0, 3}) {
+        options.loader.prefetch_depth = depth;
+        const Outcome picked = train(stored.mapped, options, 2);
+        expect_same(picked, in_place);
+        EXPECT_EQ(picked.traffic.rows, planned.traffic.rows);
+        EXPECT_EQ(picked.traffic.hits, planned.traffic.hits);
+        EXPECT_EQ(picked.traffic.hits > 0, policy != StagePolicy::lookahead);
+        // Rows alone; the planned path also reads what else their pages hold.
+        EXPECT_EQ(picked.traffic.bus_bytes, (picked.traffic.rows - picked.traffic.hits) * row_bytes);
+        EXPECT_EQ(picked.traffic.host_bytes, picked.traffic.bus_bytes);
+        EXPECT_LE(picked.traffic.bus_bytes, planned.traffic.bus_bytes);
+      }
+    }
+  }
+}
+
+TEST_P(DeviceStaging, GiveEpochsLocalityWhereTheHostKnowsTheRows) {
+  const StoredFeatures stored;
+  RunOptions options = options_for(stored, ModelKind::sage, 6);
+  const auto epoch = [&](SampleOn where, StagePolicy policy) {
+    options.trainer.sample_on = where;
+    options.trainer.staging = stored.staging(policy, -1);
+    Model model(*backend_, options.model);
+    Trainer trainer(model, stored.mapped, options.trainer);
+    const Loader loader(stored.mapped, stored.mapped.splits.train, options.loader);
+    return trainer.run_epoch(loader, 0);
+  };
+  const EpochReport expected = epoch(SampleOn::host, StagePolicy::none);
+  EXPECT_FALSE(epoch(SampleOn::device, StagePolicy::none).has_locality);
+  EXPECT_FALSE(epoch(SampleOn::device, StagePolicy::presample).has_locality);
+  for (const auto& [where, policy] :
+       {std::pair(SampleOn::host, StagePolicy::presample), std::pair(SampleOn::device, StagePolicy::lru)}) {
+    const EpochReport report = epoch(where, policy);
+    EXPECT_TRUE(report.has_locality);
+    EXPECT_EQ(report.stats.pages, expected.stats.pages);
+    EXPECT_EQ(report.stats.reused_input_nodes, expected.stats.reused_input_nodes);
+  }
+}
+
 TEST_P(DeviceStaging, TrainsEveryModelAndTypeToTheSameBits) {
   for (const ModelKind kind : {ModelKind::sage, ModelKind::gcn, ModelKind::gat, ModelKind::gin}) {
     const FeatureType type = kind == ModelKind::gcn   ? FeatureType::f16
@@ -113,6 +166,8 @@ TEST_P(DeviceStaging, TrainsEveryModelAndTypeToTheSameBits) {
         options.trainer.staging = stored.staging(StagePolicy::lru, host_bytes);
         expect_same(train(stored.mapped, options), in_place);
       }
+      options.trainer.staging = stored.staging(StagePolicy::degree, -1);
+      expect_same(train(stored.mapped, options), in_place);
     }
   }
 }
@@ -183,6 +238,33 @@ TEST_P(DeviceStaging, AResumedRunEndsWithTheSameBits) {
     const std::string folder = std::to_string(stop);
     train(folder, false, stop);
     EXPECT_EQ(train(folder, true, -1), expected) << "stopped after batch " << stop;
+  }
+}
+
+TEST_P(DeviceStaging, AResumedRunReportsTheTrafficOfAFixedTier) {
+  const StoredFeatures stored;
+  const test::TempFolder temp;
+  RunOptions options = test::small_run(ModelKind::sage);
+  options.epochs = 2;
+  options.trainer.staging = stored.staging(StagePolicy::presample, -1);
+  const auto train = [&](const std::string& folder, bool is_resuming, int stop) {
+    int done = 0;
+    const RunControl control{
+        .checkpoint = {.folder = temp.file(folder), .is_resuming = is_resuming},
+        .on_batch = [&](std::size_t, std::size_t) { ++done; },
+        .should_stop = [&] { return done == stop; },
+    };
+    return run_training(stored.mapped, *backend_, options, control);
+  };
+  const RunReport expected = train("whole", false, -1);
+  train("stopped", false, 2);  // with batches made ahead, which are made again
+  const RunReport got = train("stopped", true, -1);
+  ASSERT_EQ(got.epochs.size(), expected.epochs.size());
+  for (std::size_t i = 0; i < got.epochs.size(); ++i) {
+    EXPECT_EQ(got.epochs[i].traffic.rows, expected.epochs[i].traffic.rows);
+    EXPECT_EQ(got.epochs[i].traffic.hits, expected.epochs[i].traffic.hits);
+    EXPECT_EQ(got.epochs[i].traffic.bus_bytes, expected.epochs[i].traffic.bus_bytes);
+    EXPECT_GT(got.epochs[i].traffic.hits, 0);
   }
 }
 

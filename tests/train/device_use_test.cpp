@@ -45,7 +45,7 @@ TEST_F(DeviceUse, SamplingAndEvaluationReadOneGraph) {
                          .hidden_channels = 4,
                          .out_channels = dataset.labels.num_classes,
                          .num_layers = 2});
-  Trainer trainer(model, dataset, {.sample_on = SampleOn::device});
+  Trainer trainer(model, dataset, {.adam = {}, .sample_on = SampleOn::device});
   const Loader loader(dataset, dataset.splits.train,
                       {.plan = {.batch_size = 10}, .sampler = {.fanouts = {1, 1}}, .prefetch_depth = 0});
   const std::size_t before = device_bytes();

@@ -35,8 +35,9 @@ DeviceTiers::DeviceTiers(Backend& backend, const Dataset& dataset, const Loader&
   // Those that wait, the one in use, the one before it that may still be, and the one that comes with its
   // pages.
   const std::int64_t num_batches = loader.options().prefetch_depth + 4;
+  const std::int64_t table_bytes = is_static() ? geometry.num_rows() * std::int64_t{sizeof(std::int32_t)} : 0;
   require_device_memory(
-      backend, planner_.num_slots() * row_bytes,
+      backend, planner_.num_slots() * row_bytes + table_bytes,
       needs.training_bytes + planner_.most_rows() * (num_batches * row_bytes + needs.bytes_per_row));
   require_memory(host_tier_bytes(planner_), "--host-bytes: the pinned host tier",
                  "a smaller --host-bytes needs less");
@@ -47,6 +48,7 @@ DeviceTiers::DeviceTiers(Backend& backend, const Dataset& dataset, const Loader&
   for (RowPlan plan = planner_.fill(max_rows); !plan.pages.empty(); plan = planner_.fill(max_rows)) {
     run(std::move(plan));
   }
+  if (is_static()) tier_->fix(slow_->host_rows(), planner_.slot_of());
 }
 
 std::int64_t DeviceTiers::count_in_file(const RowPlan& plan) const {
@@ -101,11 +103,27 @@ void DeviceTiers::read(RowPlan& plan, StageTraffic& traffic) {
 }
 
 StagedRows DeviceTiers::run(RowPlan plan) {
-  StagedRows out{.arrays = {}, .view = table_, .traffic = plan.traffic};
-  read(plan, out.traffic);
-  out.arrays = tier_->transfer(plan.moves);
+  StageTraffic traffic = plan.traffic;
+  read(plan, traffic);
+  return staged(tier_->transfer(plan.moves), traffic);
+}
+
+StagedRows DeviceTiers::pick(DeviceArrays ids) {
+  const auto num_rows = static_cast<std::int64_t>(ids.get<NodeId>(0).size());
+  const std::int64_t bytes = num_rows * static_cast<std::int64_t>(planner_.geometry().row_bytes());
+  StagedRows out =
+      staged(tier_->pick(std::move(ids)), {.rows = num_rows, .host_bytes = bytes, .bus_bytes = bytes});
+  auto* const hits = const_cast<std::byte*>(out.arrays.get<std::byte>(2).data());
+  const auto keep = [](void*, std::byte*, std::size_t) {};
+  out.hits = Tensor(Tensor::Buffer(hits, BufferDeleter{.give_back = keep}), 1, 1, Scalar::f64);
+  return out;
+}
+
+StagedRows DeviceTiers::staged(DeviceArrays arrays, const StageTraffic& traffic) const {
+  StagedRows out{.arrays = std::move(arrays), .view = table_, .traffic = traffic};
   out.view.data = out.arrays.get<std::byte>(0).data();
-  out.view.num_rows = plan.moves.num_rows;
+  out.numbers = out.arrays.get<NodeId>(1);
+  out.view.num_rows = static_cast<std::int64_t>(out.numbers.size());
   return out;
 }
 

@@ -22,6 +22,8 @@ struct StagedRows {
   DeviceArrays arrays;
   FeatureView view;  ///< [num_rows x dim]
   StageTraffic traffic;
+  std::span<const NodeId> numbers = {};  ///< 0, 1, 2, ... [num_rows] on the device
+  Tensor hits = {};    ///< [1 x 1] f64, in `arrays`: of the traffic, where the device counts them; else empty
   Tensor memory = {};  ///< what `view` refers to, if not `arrays`
 };
 
@@ -34,7 +36,8 @@ struct DeviceNeeds {
 
 /// Owns the fast and the host tier. Plans as TieredFeatures does, so hits are the same. A batch gets rows of
 /// its own: hits are copied inside the device's memory, the others come over the bus, all on one stream beside
-/// compute, on which slots are overwritten in their turn. One thread at a time.
+/// compute, on which slots are overwritten in their turn. Where the fast tier never changes and all else is
+/// pinned there is nothing to plan: the device itself looks up where a row is. One thread at a time.
 class DeviceTiers {
  public:
   /// Samples an epoch of `loader` for the statistics, places rows and pages by them, and reads what the policy
@@ -42,6 +45,13 @@ class DeviceTiers {
   /// if the memory of the device or of the host is too small for the tiers.
   DeviceTiers(Backend& backend, const Dataset& dataset, const Loader& loader, const StagingOptions& options,
               const DeviceNeeds& needs);
+
+  /// Whether batches are picked: neither revealed nor staged.
+  bool is_static() const { return planner_.is_static() && planner_.host_pages().empty(); }
+
+  /// The rows that array 0 of `ids` names, global ids on the device. The result's arrays are those of `ids`
+  /// too. Without hits, of which all traffic is said to come over the bus; see StageTraffic::find_hits.
+  StagedRows pick(DeviceArrays ids);
 
   /// Batches to be revealed before the one that is staged.
   std::int32_t lookahead() const { return planner_.lookahead(); }
@@ -59,6 +69,8 @@ class DeviceTiers {
 
  private:
   StagedRows run(RowPlan plan);
+  /// arrays: of the row tier.
+  StagedRows staged(DeviceArrays arrays, const StageTraffic& traffic) const;
   /// Puts what lies in the file into a pinned block, and says where everything comes from.
   void read(RowPlan& plan, StageTraffic& traffic);
   std::int64_t count_in_file(const RowPlan& plan) const;

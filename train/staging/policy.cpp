@@ -83,7 +83,8 @@ MadePolicy PolicyFactory::make(StagePolicy policy, bool is_warm) const {
   MadePolicy made;
   switch (policy) {
     case StagePolicy::none:
-      made = {.replay = std::make_unique<PolicyReplay>(splitter(), IdSet(), make_no_replacement())};
+      made = {.replay = std::make_unique<PolicyReplay>(splitter(), IdSet(), make_no_replacement()),
+              .is_static = true};
       break;
     case StagePolicy::degree:
       made = make_rows(count_list_entries(dataset_.graph.view()));
@@ -105,7 +106,8 @@ MadePolicy PolicyFactory::make_rows(std::span<const std::int32_t> scores) const 
   const auto row_bytes = static_cast<std::int64_t>(geometry_.row_bytes());
   return {.replay = std::make_unique<PolicyReplay>(
               splitter(), choose_best(scores, options_.stage_bytes / row_bytes), make_no_replacement()),
-          .row_share = 1};
+          .row_share = 1,
+          .is_static = true};
 }
 
 MadePolicy PolicyFactory::make_paged(StagePolicy policy, double row_share) const {
@@ -136,6 +138,7 @@ MadePolicy PolicyFactory::make_paged(StagePolicy policy, double row_share) const
   made.replay =
       std::make_unique<PolicyReplay>(splitter(), choose_best(isolated_, num_stored), std::move(replacement));
   made.row_share = row_share;
+  made.is_static = num_frames == 0;
   return made;
 }
 

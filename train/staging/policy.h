@@ -21,6 +21,7 @@ struct MadePolicy {
   std::unique_ptr<StageReplay> replay;
   std::int32_t lookahead = 0;             ///< batches to reveal before the one that is served
   double row_share = 0;                   ///< of the fast tier, in rows of the row store
+  bool is_static = false;                 ///< holds() never changes
   LearnedReplacement* learned = nullptr;  ///< of `lstm`, inside replay
 };
 

@@ -49,8 +49,12 @@ class TierPlanner {
   std::int64_t num_held() const { return num_slots_ - static_cast<std::int64_t>(free_.size()); }
   std::int64_t most_rows() const { return most_rows_; }  ///< of a batch of the sampled epoch
 
+  /// Whether the fast tier never changes once it is filled.
+  bool is_static() const { return policy_.is_static || num_slots_ == 0; }
+  std::span<const std::int32_t> slot_of() const { return slot_of_; }  ///< [num_rows], or -1
+
   /// Batches to be revealed before the one that is planned.
-  std::int32_t lookahead() const { return policy_.lookahead; }
+  std::int32_t lookahead() const { return is_static() ? 0 : policy_.lookahead; }
 
   /// The next part of what the policy holds before the first batch, at most max_rows > 0 rows; a plan without
   /// pages after the last one.

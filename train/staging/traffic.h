@@ -12,6 +12,13 @@ struct StageTraffic {
   std::int64_t host_bytes = 0, disk_bytes = 0;  ///< read from these tiers
   std::int64_t bus_bytes = 0;  ///< of features that came to the memory of a device; 0 on the CPU
 
+  /// For rows that were counted as read over the bus from host memory: `count` of them were hits.
+  void find_hits(std::int64_t count, std::int64_t row_bytes) {
+    hits += count;
+    host_bytes -= count * row_bytes;
+    bus_bytes -= count * row_bytes;
+  }
+
   StageTraffic& operator+=(const StageTraffic& other) {
     rows += other.rows;
     hits += other.hits;

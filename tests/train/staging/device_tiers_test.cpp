@@ -31,6 +31,11 @@ class DeviceTiersOn : public testing::TestWithParam<std::string> {
     if (options.host_bytes < 0) needs.pinned = stored.mapped.features.view();
     if (options.host_bytes < 0) needs.pinned.data = whole.get<std::byte>(0).data();
     DeviceTiers tiers(*backend_, stored.mapped, loader, options, needs);
+    const bool is_fixed = options.policy == StagePolicy::degree || options.policy == StagePolicy::presample ||
+                          options.stage_bytes < static_cast<std::int64_t>(options.page_bytes);
+    const bool may_change = options.policy == StagePolicy::automatic || options.row_share == 0;
+    EXPECT_TRUE(tiers.is_static() || !is_fixed || options.host_bytes >= 0);
+    EXPECT_FALSE(tiers.is_static() && (options.host_bytes >= 0 || (may_change && !is_fixed)));
     TieredFeatures reference(stored.mapped, loader, options);
     EXPECT_EQ(tiers.lookahead(), reference.lookahead());
     const auto reader = make_row_tier(*backend_, 0, 2);
@@ -43,13 +48,17 @@ class DeviceTiersOn : public testing::TestWithParam<std::string> {
         for (; revealed < std::min(plan.size(), i + 1 + static_cast<std::size_t>(tiers.lookahead()));
              ++revealed) {
           const MiniBatch batch = loader.sample(plan, epoch, revealed).batch;
-          tiers.reveal(batch.input_nodes, batch.roots().size());
+          if (!tiers.is_static()) tiers.reveal(batch.input_nodes, batch.roots().size());
           reference.reveal(batch);
         }
         MiniBatch batch = loader.sample(plan, epoch, i).batch;
         std::vector<std::byte> unused(batch.input_nodes.size() * stored.row_bytes());
         const StageTraffic expected = reference.stage(batch.input_nodes, unused.data());
-        StagedRows staged = tiers.stage(batch.input_nodes);
+        StagedRows staged = tiers.is_static() ? pick(tiers, batch.input_nodes, stored.row_bytes())
+                                              : tiers.stage(batch.input_nodes);
+        if (tiers.is_static()) {  // no whole pages, but what the CPU reads
+          EXPECT_EQ(staged.traffic.host_bytes, expected.host_bytes);
+        }
         if (options.policy != StagePolicy::lstm) expect_like(staged.traffic, expected);
         expect_consistent(staged.traffic, stored.row_bytes());
         EXPECT_LE(tiers.num_held() * static_cast<std::int64_t>(stored.row_bytes()), options.stage_bytes);
@@ -71,6 +80,16 @@ class DeviceTiersOn : public testing::TestWithParam<std::string> {
     std::vector<NodeId> nodes;
     StagedRows rows;
   };
+
+  /// With the hits in its traffic.
+  StagedRows pick(DeviceTiers& tiers, std::span<const NodeId> rows, std::size_t row_bytes) {
+    StagedRows out = tiers.pick(backend_->to_device(rows));
+    backend_->wait_for(out.arrays);
+    std::vector<double> hits(1);
+    backend_->download(out.hits, hits);
+    out.traffic.find_hits(static_cast<std::int64_t>(hits[0]), static_cast<std::int64_t>(row_bytes));
+    return out;
+  }
 
   DeviceArrays pin(const Dataset& dataset) {
     const FeatureView table = dataset.features.view();
@@ -147,8 +166,11 @@ TEST_P(DeviceTiersOn, WorkWithAFastTierBelowABatchOrOfNothing) {
     for (const std::int64_t num_rows : {0, 1, 13}) {
       StagingOptions options = stored.staging(policy, stored.table_bytes() / 2);
       options.stage_bytes = num_rows * static_cast<std::int64_t>(stored.row_bytes());
-      const StageTraffic sum = check(stored, options, 5);
-      EXPECT_TRUE(num_rows > 0 || sum.hits == 0);
+      for (const std::int64_t host_bytes : {stored.table_bytes() / 2, std::int64_t{-1}}) {
+        options.host_bytes = host_bytes;
+        const StageTraffic sum = check(stored, options, 5);
+        EXPECT_TRUE(num_rows > 0 || sum.hits == 0);
+      }
     }
   }
 }
