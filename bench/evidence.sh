@@ -5,6 +5,7 @@
 #
 # DATA holds <name>.npz files. OUT gets <name>.kith.h5, a folder <name>/ with the sweep of each graph, and report.html. Sweeps
 # go on where they stopped. One job and one thread: processor seconds are then those of the run. Without names: all graphs.
+# DEVICE=cuda in the environment trains on a GPU; the page then counts wall seconds.
 # Two more names, only if given: `controls` (random batches with as few edges as structured ones, a graph without communities)
 # and `schedules` (schedules of the knobs and --unbiased, on tolokers).
 set -euo pipefail
@@ -17,7 +18,10 @@ kith=${KITH:-$root/build/release/kith}
 python=${PYTHON:-$root/build/venv/bin/python}
 mkdir -p "$out"
 
-grid="--mix 0,0.125 --p-intra 0.9,1 --layers 2 --threads 1"
+device=${DEVICE:-cpu}
+clock=cpu
+[[ $device == cpu ]] || clock=wall
+grid="--mix 0,0.125 --p-intra 0.9,1 --layers 2 --threads 1 --device $device"
 
 # prepared NAME OPTIONS: makes the dataset; exit code 1 if its source is missing.
 prepared() {
@@ -46,7 +50,7 @@ options_of() {
   esac
 }
 
-plain="--layers 2 --threads 1 --models sage"
+plain="--layers 2 --threads 1 --models sage --device $device"
 
 controls() {
   # shellcheck disable=SC2086
@@ -91,4 +95,4 @@ for name in "$@"; do
   run "$name" "${options%%|*}" "${options#*|}"
   [[ -d $out/$name ]] && folders+=("$out/$name")
 done
-PYTHONPATH=$root/build/release/python "$python" -m kith.report "${folders[@]}" --time cpu -o "$out/report.html"
+PYTHONPATH=$root/build/release/python "$python" -m kith.report "${folders[@]}" --time "$clock" -o "$out/report.html"

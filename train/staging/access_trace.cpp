@@ -1,7 +1,9 @@
 #include "train/staging/access_trace.h"
 
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "graph/errors.h"
@@ -34,11 +36,15 @@ std::span<const std::int32_t> AccessTrace::root_communities(std::size_t batch) c
 
 AccessTrace record_trace(const Loader& loader, std::int32_t first_epoch, std::int32_t num_epochs) {
   AccessTrace trace;
+  // As many batches as there are threads, so that no more are in memory.
+  std::vector<SampledBatch> sampled(static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()));
   for (std::int32_t epoch = first_epoch; epoch < first_epoch + num_epochs; ++epoch) {
     const Plan plan = loader.plan(epoch);
-    const auto batches = loader.stream(plan, epoch);
-    while (const std::optional<SampledBatch> sampled = batches->next()) {
-      trace.add(sampled->batch, loader.communities());
+    for (std::size_t first = 0; first < plan.size(); first += sampled.size()) {
+      const std::size_t count = std::min(sampled.size(), plan.size() - first);
+      tbb::parallel_for(std::size_t{0}, count,
+                        [&](std::size_t i) { sampled[i] = loader.sample(plan, epoch, first + i); });
+      for (std::size_t i = 0; i < count; ++i) trace.add(sampled[i].batch, loader.communities());
     }
   }
   return trace;
