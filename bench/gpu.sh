@@ -7,7 +7,8 @@
 #   2. runs compute-sanitizer over a small training run: memcheck for every model, racecheck for sage and gat;
 #   3. times the operations over blocks (bench/kernels/device_bench.cpp) beside cuSPARSE (with all that it can keep for
 #      a block, and cold), and beside a copy; aggregation over batches and the whole of the graph of step 6
-#      (blocks_bench.cpp); and torch's scatter and torch.sparse on blocks of the shapes of the first;
+#      (blocks_bench.cpp); torch's scatter and torch.sparse on blocks of the shapes of the first; and kith.torch's layers
+#      beside PyG's;
 #   4. times first layers straight from the feature table beside a gather and then sums (gathering_bench.cpp);
 #   5. counts hits of the caches in aggregation over batches and the whole graph with ncu;
 #   6. trains 3 x 256 GraphSAGE on a generated graph of ogbn-products' shape with four settings of the knobs and two
@@ -174,12 +175,13 @@ else
   note torch "no torch with CUDA in $python"
 fi
 
-# has_package: builds the Python package for $python, unless the build came finished.
+# has_package: builds the Python package for $python, the first time, unless the build came finished.
+is_package_built=${KITH_BUILD:+1}
 has_package() {
-  [[ -n ${KITH_BUILD:-} ]] ||
-    { step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" \
-      -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" &&
-      step kith-torch-link 200 cmake --build --preset cuda -j "$(nproc)" --target _core; }
+  [[ -n $is_package_built ]] && return
+  step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" \
+    -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" &&
+    step kith-torch-link 200 cmake --build --preset cuda -j "$(nproc)" --target _core && is_package_built=1
 }
 
 if wants tests; then
@@ -229,7 +231,13 @@ if wants kernels; then
     measure blocks_bench 150 "$benches/blocks_bench" "$graph" --benchmark_out="$work/blocks_bench.json" \
       --benchmark_out_format=json --benchmark_min_time=0.02
   fi
-  ((has_torch == 0)) || step torch 60 "$python" bench/peers/gpu_aggregation.py -o "$work/torch.json" || true
+  if ((has_torch)); then
+    step torch 60 "$python" bench/peers/gpu_aggregation.py -o "$work/torch.json" || true
+    if "$python" -c 'import torch_geometric' 2>/dev/null && has_package; then
+      step layers 60 env PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}" "$python" bench/peers/layers.py \
+        -o "$work/layers.json" || true
+    fi
+  fi
 fi
 
 # profile NAME CASE: hits of the caches in a case of blocks_bench, a line a launch.

@@ -155,6 +155,7 @@ def main():
         "first_layers": bench(folder / "gathering_bench.json"),
         "blocks": bench(folder / "blocks_bench.json"),
         "torch": read_json(folder / "torch.json"),
+        "layers": read_json(folder / "layers.json"),
         "cache": cache_hits(folder),
         "training": training(folder),
         "staging": staging(folder),
@@ -169,6 +170,11 @@ def main():
         "Aggregation by torch",
         report["torch"].get("rows"),
         ["way", "shape", "features", "microseconds", "GB/s", "error"],
+    )
+    print_table(
+        "kith.torch's layers beside PyG's",
+        report["layers"].get("rows"),
+        ["layer", "shape", "channels", "way", "milliseconds"],
     )
     print_table("First layers", report["first_layers"], measured)
     print_table("Batches and the whole graph", report["blocks"], measured)
