@@ -54,8 +54,8 @@ class FixedRows {
     for (std::int32_t i = 0; i < count; ++i) {
       const auto id = static_cast<std::size_t>(random_() % kTableRows);
       const std::int32_t slot = slot_of_[id];
-      const std::byte* const row =
-          slot < 0 ? table_.get() + id * row_bytes_ : slots_.get() + static_cast<std::size_t>(slot) * row_bytes_;
+      const std::byte* const row = slot < 0 ? table_.get() + id * row_bytes_
+                                            : slots_.get() + static_cast<std::size_t>(slot) * row_bytes_;
       ids.push_back(static_cast<std::int32_t>(id));
       out.rows.insert(out.rows.end(), row, row + row_bytes_);
       out.numbers.push_back(i);
