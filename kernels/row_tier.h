@@ -20,6 +20,10 @@ struct RowMoves {
     from.push_back(static_cast<std::int32_t>(source));
     to.push_back(static_cast<std::int32_t>(target));
   }
+  void reserve(std::size_t count) {
+    from.reserve(count);
+    to.reserve(count);
+  }
   std::int64_t size() const { return static_cast<std::int64_t>(from.size()); }
 };
 

@@ -35,10 +35,10 @@ BatchSplitter::BatchSplitter(const PageGeometry& geometry, const TierModel& mode
       model_(model),
       host_pages_(std::move(host_pages)),
       isolation_(isolation),
-      page_serial_(static_cast<std::size_t>(geometry.num_pages())),
-      touch_of_(static_cast<std::size_t>(geometry.num_pages())),
-      host_units_(unit_serials(geometry, model.host)),
-      disk_units_(unit_serials(geometry, model.disk)) {
+      rows_of_(static_cast<std::size_t>(geometry.num_pages())),
+      shared_bytes_(static_cast<std::size_t>(geometry.num_pages())),
+      host_units_(unit_serials(geometry, model.host)) {
+  if (!host_pages_.empty()) disk_units_ = unit_serials(geometry, model.disk);
   model_.host = limited(model.host, geometry);
   model_.disk = limited(model.disk, geometry);
 }
@@ -48,32 +48,35 @@ BatchTouches BatchSplitter::split(std::span<const NodeId> rows, std::int32_t con
   BatchTouches out;
   out.context = context;
   out.num_rows = static_cast<std::int64_t>(rows.size());
+  const bool shares_any = shares_units(SlowTier::host) || shares_units(SlowTier::disk);
   for (const NodeId row : rows) {
     if (!stored.empty() && stored[row]) {
       ++out.num_stored;
       continue;
     }
     const PageId page = geometry_.page_of(row);
-    if (std::exchange(page_serial_[page], serial_) != serial_) {
-      touch_of_[page] = static_cast<std::int32_t>(out.pages.size());
-      out.pages.push_back({.page = page, .source = source(page)});
-    }
-    PageTouch& touch = out.pages[touch_of_[page]];
-    ++touch.rows;
-    touch.alone_bytes += add_units(row, touch.source);
+    if (rows_of_[page]++ == 0) out.pages.push_back({.page = page, .source = source(page)});
+    if (shares_any && shares_units(source(page))) shared_bytes_[page] += add_units(row, source(page));
   }
   for (PageTouch& touch : out.pages) {
+    touch.rows = std::exchange(rows_of_[touch.page], 0);
+    touch.alone_bytes = shares_units(touch.source) ? std::exchange(shared_bytes_[touch.page], 0)
+                                                   : touch.rows * bytes_in_units(touch.source);
     touch.is_dense = is_dense(touch);
     if (touch.is_dense) out.dense.push_back(touch.page);
   }
   return out;
 }
 
+std::int64_t BatchSplitter::bytes_in_units(SlowTier source) const {
+  const std::size_t unit = model_[source].row_unit;
+  return static_cast<std::int64_t>((geometry_.row_bytes() + unit - 1) / unit * unit);
+}
+
 std::int64_t BatchSplitter::add_units(NodeId row, SlowTier source) {
   const std::size_t unit = model_[source].row_unit;
   const std::size_t row_bytes = geometry_.row_bytes();
   std::vector<std::uint32_t>& serials = source == SlowTier::host ? host_units_ : disk_units_;
-  if (serials.empty()) return static_cast<std::int64_t>((row_bytes + unit - 1) / unit * unit);
   const PageId page = geometry_.page_of(row);
   const std::size_t base = static_cast<std::size_t>(page) * units_per_page(geometry_, model_[source]);
   const std::size_t byte = static_cast<std::size_t>(row - geometry_.first_row(page)) * row_bytes;

@@ -54,17 +54,23 @@ class BatchSplitter {
   }
 
  private:
-  /// Bytes that reading `row` alone adds, given the rows of this batch that were read alone before.
+  /// Whether rows of a tier may share a unit, so that their bytes depend on each other.
+  bool shares_units(SlowTier source) const {
+    return source == SlowTier::host ? !host_units_.empty() : !disk_units_.empty();
+  }
+  /// Bytes that reading `row` alone adds, given the rows of this batch that were read alone before; of a tier
+  /// that shares units.
   std::int64_t add_units(NodeId row, SlowTier source);
+  std::int64_t bytes_in_units(SlowTier source) const;  ///< of a row, where rows share none
   bool is_dense(const PageTouch& touch) const;
 
   PageGeometry geometry_;
   TierModel model_;
   IdSet host_pages_;
   Isolation isolation_;
+  std::vector<std::int32_t> rows_of_;       ///< [num_pages] of the batch; 0 between batches
+  std::vector<std::int64_t> shared_bytes_;  ///< [num_pages] the same: rows read alone, where they share units
   std::uint32_t serial_ = 0;                ///< of the batch
-  std::vector<std::uint32_t> page_serial_;  ///< the last batch that touched a page
-  std::vector<std::int32_t> touch_of_;      ///< its place in that batch's touches
   std::vector<std::uint32_t> host_units_,
       disk_units_;  ///< the last batch that read a unit; where a unit has rows
 };

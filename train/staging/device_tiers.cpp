@@ -52,6 +52,7 @@ DeviceTiers::DeviceTiers(Backend& backend, const Dataset& dataset, const Loader&
 }
 
 std::int64_t DeviceTiers::count_in_file(const RowPlan& plan) const {
+  if (slow_->is_all_in_host()) return 0;
   std::int64_t count = 0;
   for (const RowPlan::Run& run : plan.pages) count += slow_->host_row(run.first) ? 0 : run.count;
   for (const NodeId row : plan.rows.from) count += slow_->host_row(row) ? 0 : 1;
@@ -87,6 +88,10 @@ void DeviceTiers::read(RowPlan& plan, StageTraffic& traffic) {
     } else {
       copy_from_file(run.first, run.count);
     }
+  }
+  if (slow_->is_all_in_host()) {
+    traffic.host_bytes += plan.rows.size() * static_cast<std::int64_t>(row_bytes);
+    std::swap(moves.read, plan.rows);  // rows of the host tier are those of the table
   }
   for (std::size_t i = 0; i < plan.rows.from.size(); ++i) {
     if (const auto row = slow_->host_row(plan.rows.from[i])) {

@@ -62,6 +62,10 @@ void TierPlanner::reveal(std::span<const NodeId> rows, std::size_t num_roots) {
 
 std::int32_t TierPlanner::take_slot(NodeId row) {
   if (slot_of_[row] >= 0 || free_.empty() || !policy_.replay->holds(row)) return -1;
+  return give_slot(row);
+}
+
+std::int32_t TierPlanner::give_slot(NodeId row) {
   slot_of_[row] = free_.back();
   free_.pop_back();
   return slot_of_[row];
@@ -93,35 +97,42 @@ void TierPlanner::drop_unwanted() {
 }
 
 std::vector<PageId> TierPlanner::look_up(std::span<const NodeId> rows, RowPlan& out) {
-  std::vector<NodeId> missing;
-  std::vector<std::size_t> places;
+  constexpr std::size_t kAhead = 16;  // rows whose slots are fetched from memory meanwhile
+  RowMoves& missing = out.rows;
+  missing.reserve(rows.size());
+  out.moves.hits.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i + kAhead < rows.size()) __builtin_prefetch(&slot_of_[rows[i + kAhead]]);
     const std::int32_t held = slot_of_[rows[i]];
     if (held >= 0) {
       out.moves.hits.add(held, static_cast<std::int64_t>(i));
     } else {
-      missing.push_back(rows[i]);
-      places.push_back(i);
+      missing.add(rows[i], static_cast<std::int64_t>(i));
     }
   }
   out.moves.num_rows = out.traffic.rows = static_cast<std::int64_t>(rows.size());
   out.traffic.hits = out.moves.hits.size();
-  BatchTouches touches = splitter_->split(missing, 0, {});
+  BatchTouches touches = splitter_->split(missing.from, 0, {});
+  if (touches.dense.empty()) return {};
   std::int64_t arrival = 0;
   for (const PageId page : touches.dense) {
     arrival_of_[page] = arrival;
     arrival += geometry_.rows_in(page);
     add_page(page, out);
   }
-  for (std::size_t i = 0; i < missing.size(); ++i) {
-    const PageId page = geometry_.page_of(missing[i]);
-    const auto place = static_cast<std::int64_t>(places[i]);
+  std::size_t num_alone = 0;
+  for (std::size_t i = 0; i < missing.from.size(); ++i) {
+    const NodeId row = missing.from[i];
+    const PageId page = geometry_.page_of(row);
     if (arrival_of_[page] < 0) {
-      out.rows.add(missing[i], place);
+      missing.from[num_alone] = row;
+      missing.to[num_alone++] = missing.to[i];
     } else {
-      out.moves.arrived.add(arrival_of_[page] + missing[i] - geometry_.first_row(page), place);
+      out.moves.arrived.add(arrival_of_[page] + row - geometry_.first_row(page), missing.to[i]);
     }
   }
+  missing.from.resize(num_alone);
+  missing.to.resize(num_alone);
   for (const PageId page : touches.dense) arrival_of_[page] = -1;
   return std::move(touches.dense);
 }
@@ -136,9 +147,9 @@ RowPlan TierPlanner::plan(std::span<const NodeId> rows) {
     keep_page(page, arrival, out);
     arrival += geometry_.rows_in(page);
   }
-  for (std::int64_t i = 0; i < out.rows.size(); ++i) {
-    const std::int32_t slot = take_slot(out.rows.from[i]);
-    if (slot >= 0) out.moves.kept_of_batch.add(out.rows.to[i], slot);
+  for (std::int64_t i = 0; i < out.rows.size() && !free_.empty(); ++i) {
+    const NodeId row = out.rows.from[i];
+    if (policy_.replay->holds(row)) out.moves.kept_of_batch.add(out.rows.to[i], give_slot(row));
   }
   for (const PageId page : policy_.replay->changes().ahead) {
     add_page(page, out);

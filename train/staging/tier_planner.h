@@ -75,6 +75,8 @@ class TierPlanner {
   }
   /// A free slot for a row that the policy wants and that is not held; or -1.
   std::int32_t take_slot(NodeId row);
+  /// A slot for a row that the policy wants and that is not held; there must be a free one.
+  std::int32_t give_slot(NodeId row);
   /// Keeps those rows that the policy wants of a page which arrives from row `arrival` of incoming on.
   void keep_page(PageId page, std::int64_t arrival, RowPlan& out);
   void drop(NodeId row);

@@ -37,6 +37,7 @@ class SlowTiers {
   SlowTiers(const Dataset& dataset, const PageGeometry& geometry, const IdSet& host_pages,
             PinnedTier pinned = {});
 
+  bool is_all_in_host() const { return frame_of_.empty(); }
   /// The rows of the host tier, and the place there of a row of the table; nothing for one in the file. The
   /// rows of a page lie one behind the other.
   const std::byte* host_rows() const { return frame_of_.empty() ? table_.data : host_.get(); }
