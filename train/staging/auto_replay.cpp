@@ -24,6 +24,16 @@ AutoReplay::AutoReplay(std::vector<Candidate> candidates, std::uint64_t seed)
       clock_(splitter_.model()),
       random_(seed) {}
 
+void AutoReplay::settle(std::size_t candidate) {
+  followed_ = candidate;
+  is_pending_.assign(is_pending_.size(), false);
+  std::ranges::fill(stalls_, 0);
+  stall_ = largest_stall_ = 0;
+  margin_factor_ = 1;
+  num_changes_ = 0;
+  is_renewed_ = false;
+}
+
 void AutoReplay::reveal(std::span<const NodeId> rows, std::int32_t context) {
   revealed_.emplace_back(rows.begin(), rows.end());
   for (const Candidate& candidate : candidates_) candidate.replay->reveal(rows, context);

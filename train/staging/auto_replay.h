@@ -34,6 +34,10 @@ class AutoReplay final : public StageReplay {
   /// At least one candidate, all over the same table and tiers. Throws InvalidArgument.
   AutoReplay(std::vector<Candidate> candidates, std::uint64_t seed);
 
+  /// Follows the given candidate, with its content as it is on paper, and forgets all sums: for a start, when
+  /// nothing has been read and no choice costs anything.
+  void settle(std::size_t candidate);
+
   void reveal(std::span<const NodeId> rows, std::int32_t context) override;
   StageAccount step() override;
   bool holds(NodeId row) const override { return followed().replay->holds(row) && !is_pending_[row]; }

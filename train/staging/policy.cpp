@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "graph/errors.h"
 
@@ -93,8 +95,7 @@ MadePolicy PolicyFactory::make(StagePolicy policy, bool is_warm) const {
       made = make_rows(accesses_);
       break;
     case StagePolicy::automatic:
-      made = make_auto();
-      break;
+      return make_auto(is_warm);
     default:
       made = make_paged(policy, options_.row_share >= 0 ? options_.row_share : best_row_share(policy));
   }
@@ -159,18 +160,40 @@ double PolicyFactory::best_row_share(StagePolicy policy) const {
   return best;
 }
 
-MadePolicy PolicyFactory::make_auto() const {
+MadePolicy PolicyFactory::make_auto(bool is_warm) const {
   std::vector<Candidate> candidates;
+  std::vector<double> row_shares;
   MadePolicy made;
   for (const StagePolicy policy : kAutoCandidates) {
     MadePolicy candidate = make(policy, false);
     made.lookahead = std::max(made.lookahead, candidate.lookahead);
+    row_shares.push_back(candidate.row_share);
     candidates.push_back(
         {.name = std::string(name_of(policy)),
          .replay = std::unique_ptr<PolicyReplay>(static_cast<PolicyReplay*>(candidate.replay.release()))});
   }
-  made.replay = std::make_unique<AutoReplay>(std::move(candidates), options_.seed);
+  auto replay = std::make_unique<AutoReplay>(std::move(candidates), options_.seed);
+  if (is_warm) {
+    run_policy(*replay, sample_, made.lookahead);
+    replay->settle(rehearse(row_shares));
+  }
+  made.replay = std::move(replay);
   return made;
+}
+
+std::size_t PolicyFactory::rehearse(std::span<const double> row_shares) const {
+  const std::size_t middle = sample_.num_batches() / 2;
+  const AccessTrace first = sample_.part(0, middle), second = sample_.part(middle, sample_.num_batches());
+  const PolicyFactory factory(dataset_, first, backend_, options_);
+  std::vector<double> stalls;
+  for (std::size_t i = 0; i < kAutoCandidates.size(); ++i) {
+    const StagePolicy policy = kAutoCandidates[i];
+    const bool is_paged = policy != StagePolicy::presample && policy != StagePolicy::degree;
+    const MadePolicy made = is_paged ? factory.make_paged(policy, row_shares[i]) : factory.make(policy, false);
+    run_policy(*made.replay, first, made.lookahead);
+    stalls.push_back(run_policy(*made.replay, second, made.lookahead).stall_seconds);
+  }
+  return static_cast<std::size_t>(std::ranges::min_element(stalls) - stalls.begin());
 }
 
 StageAccount run_policy(StageReplay& replay, const AccessTrace& trace, std::int32_t lookahead) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "graph/dataset.h"
@@ -46,7 +47,10 @@ class PolicyFactory {
   MadePolicy make_paged(StagePolicy policy, double row_share) const;
   /// The share with the shortest stalls on the sample.
   double best_row_share(StagePolicy policy) const;
-  MadePolicy make_auto() const;
+  MadePolicy make_auto(bool is_warm) const;
+  /// Which candidate of `auto` stalls least on the second half of the sample, placed and warmed by the first
+  /// alone: what was placed by a batch looks too good on it. row_shares: of the candidates.
+  std::size_t rehearse(std::span<const double> row_shares) const;
   BatchSplitter splitter() const { return {geometry_, options_.model, host_pages_, options_.isolation}; }
 
   const Dataset& dataset_;

@@ -109,6 +109,38 @@ test::ItemBatches against_plain_sums(std::size_t num_batches, double margin) {
   return batches;
 }
 
+// Another candidate's content would cost 20 seconds to read, and leads by less.
+TEST(AutoReplay, SettlesWithoutReadingAnything) {
+  constexpr std::size_t kLru = 1;
+  AutoReplay automatic(make_candidates(), 1);
+  std::vector<Candidate> alone = make_candidates();
+  PolicyReplay& lru = *alone[kLru].replay;
+  PhasedTrace trace;
+  double stall = 0, expected = 0;
+  for (int i = 0; i < 24; ++i) {
+    const std::vector<NodeId> rows = trace.drift();
+    automatic.reveal(rows, 0);
+    lru.reveal(rows, 0);
+    automatic.step();
+    lru.step();
+    if (i == 3) {  // all of the set is in the candidate's frames
+      EXPECT_EQ(automatic.followed_name(), "stored");
+      automatic.settle(kLru);
+    }
+  }
+  EXPECT_EQ(automatic.followed_name(), "lru");
+  EXPECT_EQ(automatic.num_changes(), 0);
+  for (int i = 0; i < 8; ++i) {
+    const std::vector<NodeId> rows = trace.drift();
+    automatic.reveal(rows, 0);
+    lru.reveal(rows, 0);
+    stall += automatic.step().stall_seconds;
+    expected += lru.step().stall_seconds;
+  }
+  EXPECT_EQ(stall, expected);
+  EXPECT_EQ(stall, 0);
+}
+
 TEST(AutoReplay, FollowsTheBestPolicyOfASteadyTrace) {
   PhasedTrace trace;
   test::ItemBatches loops, drifts;
