@@ -3,8 +3,9 @@
 #
 # Builds preset `cuda` for the GPU of this machine, without what needs none of it, then
 #   1. runs every test that needs a GPU: the operations beside their loops, batches beside the CPU's bit for bit, whole
-#      training runs beside the CPU's, and (with 3) kith.torch on CUDA tensors where torch, pybind11 and pytest are;
-#   2. runs compute-sanitizer over a small training run: memcheck for every model, racecheck for sage and gat;
+#      training runs beside the CPU's, and kith.torch on CUDA tensors where torch, pybind11 and pytest are;
+#   2. runs compute-sanitizer over a small training run: memcheck for every model, racecheck for sage and gat, and both
+#      with staged features;
 #   3. times the operations over blocks (bench/kernels/device_bench.cpp) beside cuSPARSE (with all that it can keep for
 #      a block, and cold), and beside a copy; aggregation over batches and the whole of the graph of step 6
 #      (blocks_bench.cpp); torch's scatter and torch.sparse on blocks of the shapes of the first; and kith.torch's layers
@@ -29,7 +30,9 @@
 #                         libopenblas0-pthread libopenblas-pthread-dev librandom123-dev libcli11-dev nlohmann-json3-dev
 #                         libgtest-dev libgmock-dev googletest libbenchmark-dev libbenchmark1debian libzip-dev libzip4
 #                         libxxhash-dev libxxhash0 zlib1g-dev
-#   KITH_BUILD            a folder with a finished build of preset `cuda`, for the same sources: nothing is built
+#   KITH_BUILD            a folder with a finished build of preset `cuda`, for the same sources: nothing is built, and
+#                         kith.torch is tested if the Python package is in it
+#   KITH_COMMIT           the commit, where the sources come without their history
 #   KITH_CMAKE_ARGUMENTS  more arguments for cmake, separated by spaces
 #   PYTHON                the Python that has torch (python3)
 set -euo pipefail
@@ -40,7 +43,8 @@ output=build/gpu.json
 nodes=2450000
 edges=123800000
 seconds=600
-parts=tests,sanitizer,kernels,cache,training,staging
+all_parts=tests,sanitizer,kernels,cache,training,staging
+parts=$all_parts
 while (($# > 0)); do
   case $1 in
     -o | --output) output=$2 ;;
@@ -54,6 +58,12 @@ while (($# > 0)); do
       ;;
   esac
   shift 2
+done
+for part in ${parts//,/ }; do
+  if [[ ,$all_parts, != *,$part,* ]]; then
+    echo "bench/gpu.sh: --only: expected some of $all_parts, got $part" >&2
+    exit 1
+  fi
 done
 if ! nvidia-smi -L 2>/dev/null | grep -q GPU; then
   echo "bench/gpu.sh: this machine has no GPU (nvidia-smi lists none)" >&2
@@ -175,13 +185,22 @@ else
   note torch "no torch with CUDA in $python"
 fi
 
-# has_package: builds the Python package for $python, the first time, unless the build came finished.
-is_package_built=${KITH_BUILD:+1}
+# has_package: whether there is a Python package for $python; the first time builds it, unless the build came finished.
+package=unknown
 has_package() {
-  [[ -n $is_package_built ]] && return
-  step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" \
-    -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" &&
-    step kith-torch-link 200 cmake --build --preset cuda -j "$(nproc)" --target _core && is_package_built=1
+  if [[ $package == unknown ]]; then
+    package=missing
+    if [[ -n ${KITH_BUILD:-} ]]; then
+      ! compgen -G "$build/python/kith/_core*.so" >/dev/null || package=there
+    elif step kith-torch-build 120 cmake --preset cuda -DKITH_PYTHON=ON -DPython_EXECUTABLE="$python" \
+      -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" &&
+      step kith-torch-link 200 cmake --build --preset cuda -j "$(nproc)" --target _core; then
+      package=there
+    else
+      has_failed=1
+    fi
+  fi
+  [[ $package == there ]]
 }
 
 if wants tests; then
@@ -197,11 +216,13 @@ if wants tests; then
   fi
 fi
 
-# sanitize TOOL MODEL
+# sanitize TOOL NAME OPTION...: the options of a model, that of the name if there are none.
 sanitize() {
-  local name=$1-$2 rc=0
-  step "$name" 40 compute-sanitizer --tool "$1" --error-exitcode 9 "$kith" train "$work/tiny.kith.h5" --device cuda \
-    --model "$2" --layers 2 --fanout 5,3 --batch-size 256 --hidden 32 --epochs 1 --json "$work/tiny.json" || rc=$?
+  local tool=$1 name=$1-$2 rc=0
+  shift
+  (($# > 1)) || set -- "$1" --model "$1"
+  step "$name" 40 compute-sanitizer --tool "$tool" --error-exitcode 9 "$kith" train "$work/tiny.kith.h5" --device cuda \
+    --layers 2 --fanout 5,3 --batch-size 256 --hidden 32 --epochs 1 --json "$work/tiny.json" "${@:2}" || rc=$?
   if ((rc == 9)) && ! grep -q 'Device not supported' "$work/$name.log"; then has_failed=1; fi
 }
 
@@ -211,6 +232,9 @@ if wants sanitizer; then
       --features 33 --classes 5 || true
     for model in sage gcn gat gin; do sanitize memcheck "$model"; done
     for model in sage gat; do sanitize racecheck "$model"; done
+    for tool in memcheck racecheck; do
+      sanitize "$tool" sage-staged --model sage --stage presample --stage-bytes 10% --host-bytes 100%
+    done
   else
     note sanitizer "no compute-sanitizer on the PATH"
   fi

@@ -107,7 +107,9 @@ def staging(folder):
     """The last epoch of every run with staged features, and of those that read them in place, by name."""
     rows = []
     for path in sorted(folder.glob("staged-*.json")):
-        report = json.loads(path.read_text())
+        report = read_json(path)
+        if not report.get("epochs"):
+            continue
         name, knobs = re.fullmatch(r"staged-(.+)-([^-]+)\.json", path.name).groups()
         epoch = report["epochs"][-1]
         seconds = epoch["seconds"]

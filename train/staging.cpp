@@ -95,10 +95,10 @@ class OnDeviceTiers final : public Tiers {
       : backend_(backend), tiers_(backend, dataset, options.loader, options.staging, options.needs) {}
 
   std::int32_t lookahead() const override { return tiers_.lookahead(); }
-  bool needs_input_nodes() const override { return !tiers_.is_static(); }
+  bool needs_input_nodes() const override { return !tiers_.picks_rows(); }
 
   void reveal(Drawn& drawn, std::size_t num_roots) override {
-    if (tiers_.is_static()) return;
+    if (tiers_.picks_rows()) return;
     std::vector<NodeId>& rows = drawn.staged.input_nodes;
     if (drawn.is_on_device()) rows = tiers_.download_ids(drawn.sample.arrays, 0);
     tiers_.reveal(rows, num_roots);
@@ -106,7 +106,7 @@ class OnDeviceTiers final : public Tiers {
 
   void begin(Drawn& drawn) override {
     const std::span<const NodeId> rows = drawn.staged.input_nodes;
-    if (!tiers_.is_static()) {
+    if (!tiers_.picks_rows()) {
       begun_.push_back(tiers_.stage(rows));
     } else if (drawn.is_on_device()) {
       begun_.push_back(tiers_.pick(std::move(drawn.sample.arrays)));

@@ -77,6 +77,7 @@ struct WeightedSum {
   static constexpr int kUnroll = Walk<Offset>::kUnroll;
   using Columns = ColumnsOf<Source, kVector, Walk<Offset>::kVectors>;
   static constexpr int kVectors = Columns::kVectors;
+  /// Fewer where a thread holds more, so that nothing spills.
   static constexpr int kBlocksAtOnce = WeightsT::kIsPerHead || Columns::kValues > 8 ? 4 : Walk<Offset>::kBlocks;
   static constexpr int kWeights = WeightsT::kIsPerHead ? kVectors : 1;  // of an edge, for one lane
   struct State {

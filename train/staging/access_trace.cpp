@@ -1,7 +1,7 @@
 #include "train/staging/access_trace.h"
 
+#include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <utility>
@@ -44,8 +44,10 @@ std::span<const std::int32_t> AccessTrace::root_communities(std::size_t batch) c
 
 AccessTrace record_trace(const Loader& loader, std::int32_t first_epoch, std::int32_t num_epochs) {
   AccessTrace trace;
-  // As many batches as there are threads, so that no more are in memory.
-  std::vector<SampledBatch> sampled(static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()));
+  // Few at a time: a sampler keeps 8 bytes a node for as many batches as it ever made at once.
+  constexpr std::size_t kAtOnce = 4;
+  const auto num_threads = tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+  std::vector<SampledBatch> sampled(std::min(kAtOnce, num_threads));
   for (std::int32_t epoch = first_epoch; epoch < first_epoch + num_epochs; ++epoch) {
     const Plan plan = loader.plan(epoch);
     for (std::size_t first = 0; first < plan.size(); first += sampled.size()) {

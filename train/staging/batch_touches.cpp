@@ -48,6 +48,9 @@ BatchTouches BatchSplitter::split(std::span<const NodeId> rows, std::int32_t con
   BatchTouches out;
   out.context = context;
   out.num_rows = static_cast<std::int64_t>(rows.size());
+  out.pages.reserve(
+      rows.size());  // counts of rows must not stay behind if memory runs out between the two loops
+  out.dense.reserve(rows.size());
   const bool shares_any = shares_units(SlowTier::host) || shares_units(SlowTier::disk);
   for (const NodeId row : rows) {
     if (!stored.empty() && stored[row]) {

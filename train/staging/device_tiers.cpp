@@ -35,7 +35,7 @@ DeviceTiers::DeviceTiers(Backend& backend, const Dataset& dataset, const Loader&
   // Those that wait, the one in use, the one before it that may still be, and the one that comes with its
   // pages.
   const std::int64_t num_batches = loader.options().prefetch_depth + 4;
-  const std::int64_t table_bytes = is_static() ? geometry.num_rows() * std::int64_t{sizeof(std::int32_t)} : 0;
+  const std::int64_t table_bytes = picks_rows() ? geometry.num_rows() * std::int64_t{sizeof(std::int32_t)} : 0;
   require_device_memory(
       backend, planner_.num_slots() * row_bytes + table_bytes,
       needs.training_bytes + planner_.most_rows() * (num_batches * row_bytes + needs.bytes_per_row));
@@ -48,7 +48,7 @@ DeviceTiers::DeviceTiers(Backend& backend, const Dataset& dataset, const Loader&
   for (RowPlan plan = planner_.fill(max_rows); !plan.pages.empty(); plan = planner_.fill(max_rows)) {
     run(std::move(plan));
   }
-  if (is_static()) tier_->fix(slow_->host_rows(), planner_.slot_of());
+  if (picks_rows()) tier_->fix(slow_->host_rows(), planner_.slot_of());
 }
 
 std::int64_t DeviceTiers::count_in_file(const RowPlan& plan) const {

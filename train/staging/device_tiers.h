@@ -47,7 +47,7 @@ class DeviceTiers {
               const DeviceNeeds& needs);
 
   /// Whether batches are picked: neither revealed nor staged.
-  bool is_static() const { return planner_.is_static() && planner_.host_pages().empty(); }
+  bool picks_rows() const { return planner_.is_static() && planner_.host_pages().empty(); }
 
   /// The rows that array 0 of `ids` names, global ids on the device. The result's arrays are those of `ids`
   /// too. Without hits, of which all traffic is said to come over the bus; see StageTraffic::find_hits.

@@ -34,8 +34,8 @@ class DeviceTiersOn : public testing::TestWithParam<std::string> {
     const bool is_fixed = options.policy == StagePolicy::degree || options.policy == StagePolicy::presample ||
                           options.stage_bytes < static_cast<std::int64_t>(options.page_bytes);
     const bool may_change = options.policy == StagePolicy::automatic || options.row_share == 0;
-    EXPECT_TRUE(tiers.is_static() || !is_fixed || options.host_bytes >= 0);
-    EXPECT_FALSE(tiers.is_static() && (options.host_bytes >= 0 || (may_change && !is_fixed)));
+    EXPECT_TRUE(tiers.picks_rows() || !is_fixed || options.host_bytes >= 0);
+    EXPECT_FALSE(tiers.picks_rows() && (options.host_bytes >= 0 || (may_change && !is_fixed)));
     TieredFeatures reference(stored.mapped, loader, options);
     EXPECT_EQ(tiers.lookahead(), reference.lookahead());
     const auto reader = make_row_tier(*backend_, 0, 2);
@@ -48,15 +48,15 @@ class DeviceTiersOn : public testing::TestWithParam<std::string> {
         for (; revealed < std::min(plan.size(), i + 1 + static_cast<std::size_t>(tiers.lookahead()));
              ++revealed) {
           const MiniBatch batch = loader.sample(plan, epoch, revealed).batch;
-          if (!tiers.is_static()) tiers.reveal(batch.input_nodes, batch.roots().size());
+          if (!tiers.picks_rows()) tiers.reveal(batch.input_nodes, batch.roots().size());
           reference.reveal(batch);
         }
         MiniBatch batch = loader.sample(plan, epoch, i).batch;
         std::vector<std::byte> unused(batch.input_nodes.size() * stored.row_bytes());
         const StageTraffic expected = reference.stage(batch.input_nodes, unused.data());
-        StagedRows staged = tiers.is_static() ? pick(tiers, batch.input_nodes, stored.row_bytes())
-                                              : tiers.stage(batch.input_nodes);
-        if (tiers.is_static()) {  // no whole pages, but what the CPU reads
+        StagedRows staged = tiers.picks_rows() ? pick(tiers, batch.input_nodes, stored.row_bytes())
+                                               : tiers.stage(batch.input_nodes);
+        if (tiers.picks_rows()) {  // no whole pages, but what the CPU reads
           EXPECT_EQ(staged.traffic.host_bytes, expected.host_bytes);
         }
         if (options.policy != StagePolicy::lstm) expect_like(staged.traffic, expected);
