@@ -326,7 +326,7 @@ def test_what_is_derived_from_a_block_is_freed_with_it(device):
         block = kt.as_block(random_block())
         for _ in range(3):
             kt.aggregate(x, block).sum().backward()
-        assert device.controls.num_allocations() == before + 4  # the block by source, and its edges' weights: each made once
+        assert device.controls.num_allocations() == before + 4  # the block by source and its weights, each once
         del block
         device.controls.synchronize(device.stream)
         assert device.controls.num_allocations() == before
