@@ -20,6 +20,22 @@ class RowTierSchedules : public testing::TestWithParam<Schedule> {
  protected:
   RowTierSchedules() { emulation::set_schedule(GetParam()); }
   ~RowTierSchedules() override { emulation::reset(); }
+
+  /// Whether each result holds the float rows that its batch should have had. results: maybe fewer than
+  /// batches.
+  static void expect_rows(Backend& backend, const std::vector<Tensor>& results,
+                          const std::vector<std::vector<std::byte>>& expected) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      std::vector<double> got(static_cast<std::size_t>(results[i].size()));
+      backend.download(results[i], got);
+      for (std::size_t k = 0; k < got.size(); ++k) {
+        float value = 0;
+        std::memcpy(&value, expected[i].data() + k * sizeof(float), sizeof(float));
+        if (value != value) continue;  // random bits may be a NaN
+        ASSERT_EQ(got[k], value) << "batch " << i;
+      }
+    }
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Emulated, RowTierSchedules,
@@ -44,16 +60,7 @@ TEST_P(RowTierSchedules, OperationsReadTheirBatchWhileLaterOnesAreStaged) {
     backend->read_rows({.data = bytes.data(), .num_rows = count, .dim = kDim}, 0, results.back());
     waiting.erase(waiting.begin());
   }
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    std::vector<double> got(static_cast<std::size_t>(results[i].size()));
-    backend->download(results[i], got);
-    for (std::size_t k = 0; k < got.size(); ++k) {
-      float value = 0;
-      std::memcpy(&value, expected[i].data() + k * sizeof(float), sizeof(float));
-      if (value != value) continue;  // random bits may be a NaN
-      ASSERT_EQ(got[k], value) << "batch " << i;
-    }
-  }
+  expect_rows(*backend, results, expected);
 }
 
 /// The same for batches that are picked. Each takes the ids that it was picked by with it, and may be given
@@ -65,8 +72,7 @@ TEST_P(RowTierSchedules, OperationsReadTheRowsThatWerePickedWhileLaterOnesAre) {
   std::vector<Tensor> results;
   std::vector<std::vector<std::byte>> expected;
   std::vector<test::FixedRows::Picked> waiting;
-  Tensor num_hits = backend->empty(1, 1, Scalar::f64);
-  backend->fill(num_hits, 0);
+  Tensor num_hits = backend->zeros(1, 1, Scalar::f64);
   double expected_hits = 0;
   for (int i = 0; i < 10; ++i) {
     waiting.push_back(rows.next(10 + i));
@@ -87,16 +93,7 @@ TEST_P(RowTierSchedules, OperationsReadTheRowsThatWerePickedWhileLaterOnesAre) {
                       num_hits);
     waiting.erase(waiting.begin());
   }
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    std::vector<double> got(static_cast<std::size_t>(results[i].size()));
-    backend->download(results[i], got);
-    for (std::size_t k = 0; k < got.size(); ++k) {
-      float value = 0;
-      std::memcpy(&value, expected[i].data() + k * sizeof(float), sizeof(float));
-      if (value != value) continue;  // random bits may be a NaN
-      ASSERT_EQ(got[k], value) << "batch " << i;
-    }
-  }
+  expect_rows(*backend, results, expected);
   std::vector<double> hits(1);
   backend->download(num_hits, hits);
   EXPECT_EQ(hits[0], expected_hits);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "tests/support/learnable.h"
 #include "tests/support/temp_folder.h"
@@ -42,6 +43,15 @@ inline std::string timeless(const RunReport& report, const Dataset& dataset) {
   return json.dump();
 }
 
+/// Stops after `num_batches` batches; -1: never.
+inline RunReport run_for(int num_batches, const Dataset& dataset, Backend& backend, const RunOptions& options,
+                         RunControl control) {
+  int done = 0;
+  control.on_batch = [&](std::size_t, std::size_t) { ++done; };
+  control.should_stop = [&] { return done == num_batches; };
+  return run_training(dataset, backend, options, control);
+}
+
 /// Runs over a small graph that keep checkpoints in a folder of their own.
 class CheckpointRuns : public testing::Test {
  protected:
@@ -54,12 +64,8 @@ class CheckpointRuns : public testing::Test {
     return run_training(dataset, *backend, options, control);
   }
 
-  /// Stops after `num_batches` batches.
   RunReport train_for(int num_batches, const RunOptions& options, RunControl control) {
-    int done = 0;
-    control.on_batch = [&](std::size_t, std::size_t) { ++done; };
-    control.should_stop = [&] { return done == num_batches; };
-    return train(options, control);
+    return run_for(num_batches, dataset, *backend, options, std::move(control));
   }
 
   static Checkpoint newest(const std::string& folder) {

@@ -223,13 +223,8 @@ TEST_P(DeviceStaging, AResumedRunEndsWithTheSameBits) {
   options.epochs = 2;
   options.trainer.staging = stored.staging(StagePolicy::lookahead, stored.table_bytes() / 3);
   const auto train = [&](const std::string& folder, bool is_resuming, int stop) {
-    int done = 0;
-    const RunControl control{
-        .checkpoint = {.folder = temp.file(folder), .is_resuming = is_resuming},
-        .on_batch = [&](std::size_t, std::size_t) { ++done; },
-        .should_stop = [&] { return done == stop; },
-    };
-    RunReport report = run_training(stored.mapped, *backend_, options, control);
+    const RunControl control{.checkpoint = {.folder = temp.file(folder), .is_resuming = is_resuming}};
+    RunReport report = test::run_for(stop, stored.mapped, *backend_, options, control);
     for (EpochReport& epoch : report.epochs) epoch.traffic = {};  // the tiers start cold
     return test::timeless(report, stored.mapped);
   };
@@ -248,13 +243,8 @@ TEST_P(DeviceStaging, AResumedRunReportsTheTrafficOfAFixedTier) {
   options.epochs = 2;
   options.trainer.staging = stored.staging(StagePolicy::presample, -1);
   const auto train = [&](const std::string& folder, bool is_resuming, int stop) {
-    int done = 0;
-    const RunControl control{
-        .checkpoint = {.folder = temp.file(folder), .is_resuming = is_resuming},
-        .on_batch = [&](std::size_t, std::size_t) { ++done; },
-        .should_stop = [&] { return done == stop; },
-    };
-    return run_training(stored.mapped, *backend_, options, control);
+    const RunControl control{.checkpoint = {.folder = temp.file(folder), .is_resuming = is_resuming}};
+    return test::run_for(stop, stored.mapped, *backend_, options, control);
   };
   const RunReport expected = train("whole", false, -1);
   train("stopped", false, 2);  // with batches made ahead, which are made again

@@ -134,13 +134,8 @@ TEST_P(DeviceTraining, AResumedRunEndsWithTheSameBits) {
   RunOptions options = test::small_run(kind());
   options.epochs = 2;
   const auto train = [&](const std::string& folder, bool is_resuming, int stop) {
-    int done = 0;
-    const RunControl control{
-        .checkpoint = {.folder = temp.file(folder), .is_resuming = is_resuming},
-        .on_batch = [&](std::size_t, std::size_t) { ++done; },
-        .should_stop = [&] { return done == stop; },
-    };
-    return test::timeless(run_training(dataset, *device_, options, control), dataset);
+    const RunControl control{.checkpoint = {.folder = temp.file(folder), .is_resuming = is_resuming}};
+    return test::timeless(test::run_for(stop, dataset, *device_, options, control), dataset);
   };
   const std::string expected = train("whole", false, -1);
   for (const int stop : {2, 4, 7}) {
