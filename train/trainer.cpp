@@ -237,11 +237,8 @@ void Trainer::train_on(StagedBatch& staged, EpochProgress& epoch) {
 
 void Trainer::count_hits(const Tensor& hits, EpochProgress& epoch) {
   Backend& backend = model_.backend();
-  if (epoch.new_hits.empty()) {
-    epoch.new_hits = backend.empty(1, 1, Scalar::f64);
-    backend.fill(epoch.new_hits, 0);
-  }
-  backend.add_bias(hits, epoch.new_hits);
+  if (epoch.new_hits.empty()) epoch.new_hits = backend.zeros(1, 1, Scalar::f64);
+  backend.add_bias(hits, epoch.new_hits);  // of one column: a sum
 }
 
 LossResult Trainer::check_loss(const Loader& loader, EpochProgress& epoch) {
