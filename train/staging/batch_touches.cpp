@@ -48,9 +48,10 @@ BatchTouches BatchSplitter::split(std::span<const NodeId> rows, std::int32_t con
   BatchTouches out;
   out.context = context;
   out.num_rows = static_cast<std::int64_t>(rows.size());
-  out.pages.reserve(
-      rows.size());  // counts of rows must not stay behind if memory runs out between the two loops
-  out.dense.reserve(rows.size());
+  // Counts of rows must not stay behind if memory runs out between the two loops.
+  const std::size_t most_pages = std::min(rows.size(), rows_of_.size());
+  out.pages.reserve(most_pages);
+  out.dense.reserve(most_pages);
   const bool shares_any = shares_units(SlowTier::host) || shares_units(SlowTier::disk);
   for (const NodeId row : rows) {
     if (!stored.empty() && stored[row]) {
