@@ -478,7 +478,7 @@ def test_graphsage_of_pyg_learns_cora(options):
 
 
 def test_edges_are_sorted_as_an_edge_index_of_pyg_has_to_be(graph):
-    """The recipe of the README: the same outputs and gradients through PyG's fused path."""
+    """The recipe of python/README.md: the same outputs and gradients through PyG's fused path."""
 
     def sort_order(batch):
         size = (batch.num_nodes, batch.num_nodes)
