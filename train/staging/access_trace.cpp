@@ -25,14 +25,6 @@ void AccessTrace::add(const MiniBatch& batch, const Communities& communities) {
       static_cast<std::int64_t>(batch.sources.size()) + num_destinations);
 }
 
-AccessTrace AccessTrace::part(std::size_t first, std::size_t last) const {
-  AccessTrace result;
-  for (std::size_t batch = first; batch < last; ++batch) {
-    result.add(rows(batch), root_communities(batch), references(batch));
-  }
-  return result;
-}
-
 std::span<const NodeId> AccessTrace::rows(std::size_t batch) const {
   return std::span(rows_).subspan(row_bounds_[batch], row_bounds_[batch + 1] - row_bounds_[batch]);
 }

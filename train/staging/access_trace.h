@@ -26,9 +26,6 @@ class AccessTrace {
   /// own row.
   void add(const MiniBatch& batch, const Communities& communities);
 
-  /// Batches [first, last) as a trace of their own.
-  AccessTrace part(std::size_t first, std::size_t last) const;
-
   std::size_t num_batches() const { return references_.size(); }
   std::span<const NodeId> rows(std::size_t batch) const;
   std::span<const std::int32_t> root_communities(std::size_t batch) const;

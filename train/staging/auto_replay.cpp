@@ -24,8 +24,8 @@ AutoReplay::AutoReplay(std::vector<Candidate> candidates, std::uint64_t seed)
       clock_(splitter_.model()),
       random_(seed) {}
 
-void AutoReplay::settle(std::size_t candidate) {
-  followed_ = candidate;
+void AutoReplay::settle() {
+  followed_ = best();
   is_pending_.assign(is_pending_.size(), false);
   std::ranges::fill(stalls_, 0);
   stall_ = largest_stall_ = 0;
@@ -101,9 +101,12 @@ double AutoReplay::change_seconds(std::size_t to) const {
   return read_seconds(splitter_.model(), bytes);
 }
 
+std::size_t AutoReplay::best() const {
+  return static_cast<std::size_t>(std::ranges::min_element(stalls_) - stalls_.begin());
+}
+
 void AutoReplay::choose() {
-  const auto best =
-      static_cast<std::size_t>(std::min_element(stalls_.begin(), stalls_.end()) - stalls_.begin());
+  const std::size_t best = this->best();
   // What having followed others, and the changes, have cost against the one that is followed now.
   const double fooled = std::max(stall_ - stalls_[followed_], 0.0);
   const double margin = margin_factor_ * std::min(fooled, std::sqrt(largest_stall_ * stalls_[best]));

@@ -34,9 +34,9 @@ class AutoReplay final : public StageReplay {
   /// At least one candidate, all over the same table and tiers. Throws InvalidArgument.
   AutoReplay(std::vector<Candidate> candidates, std::uint64_t seed);
 
-  /// Follows the given candidate, with its content as it is on paper, and forgets all sums: for a start, when
-  /// nothing has been read and no choice costs anything.
-  void settle(std::size_t candidate);
+  /// Follows the candidate that has stalled least so far, with its content as it is on paper, and forgets all
+  /// sums: for a start, when nothing has been read and no choice costs anything.
+  void settle();
 
   void reveal(std::span<const NodeId> rows, std::int32_t context) override;
   StageAccount step() override;
@@ -50,6 +50,7 @@ class AutoReplay final : public StageReplay {
 
  private:
   const Candidate& followed() const { return candidates_[followed_]; }
+  std::size_t best() const;  ///< has the smallest sum
   /// What the batch needs of the followed candidate's content and was not read since it was chosen. Not pending
   /// any more after that.
   ReadBytes read_pending(std::span<const NodeId> rows, StageAccount& account);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <memory>
 #include <string>
 #include <utility>
@@ -64,10 +65,11 @@ void check_staging_options(const StagingOptions& options) {
              "staging: seconds of a step and prefetch depth must be >= 0");
 }
 
-PolicyFactory::PolicyFactory(const Dataset& dataset, const AccessTrace& sample, Backend& backend,
-                             const StagingOptions& options)
+PolicyFactory::PolicyFactory(const Dataset& dataset, const AccessTrace& sample, const AccessTrace& rehearsal,
+                             Backend& backend, const StagingOptions& options)
     : dataset_(dataset),
       sample_(sample),
+      rehearsal_(rehearsal),
       backend_(backend),
       options_(options),
       geometry_(dataset.num_nodes(), dataset.features.view().row_bytes(), options.page_bytes),
@@ -81,26 +83,32 @@ PolicyFactory::PolicyFactory(const Dataset& dataset, const AccessTrace& sample, 
   isolated_ = count_isolated(sample, whole);
 }
 
-MadePolicy PolicyFactory::make(StagePolicy policy, bool is_warm) const {
-  MadePolicy made;
+MadePolicy PolicyFactory::make(StagePolicy policy) const {
+  MadePolicy made = make_cold(policy);
+  run_policy(*made.replay, sample_, made.lookahead);
+  if (auto* automatic = dynamic_cast<AutoReplay*>(made.replay.get())) {
+    assert(rehearsal_.num_batches() > 0);
+    automatic->settle();
+    run_policy(*automatic, rehearsal_, made.lookahead);
+    automatic->settle();
+  }
+  return made;
+}
+
+MadePolicy PolicyFactory::make_cold(StagePolicy policy) const {
   switch (policy) {
     case StagePolicy::none:
-      made = {.replay = std::make_unique<PolicyReplay>(splitter(), IdSet(), make_no_replacement()),
+      return {.replay = std::make_unique<PolicyReplay>(splitter(), IdSet(), make_no_replacement()),
               .is_static = true};
-      break;
     case StagePolicy::degree:
-      made = make_rows(count_list_entries(dataset_.graph.view()));
-      break;
+      return make_rows(count_list_entries(dataset_.graph.view()));
     case StagePolicy::presample:
-      made = make_rows(accesses_);
-      break;
+      return make_rows(accesses_);
     case StagePolicy::automatic:
-      return make_auto(is_warm);
+      return make_auto();
     default:
-      made = make_paged(policy, options_.row_share >= 0 ? options_.row_share : best_row_share(policy));
+      return make_paged(policy, options_.row_share >= 0 ? options_.row_share : best_row_share(policy));
   }
-  if (is_warm) run_policy(*made.replay, sample_, made.lookahead);
-  return made;
 }
 
 MadePolicy PolicyFactory::make_rows(std::span<const std::int32_t> scores) const {
@@ -160,40 +168,18 @@ double PolicyFactory::best_row_share(StagePolicy policy) const {
   return best;
 }
 
-MadePolicy PolicyFactory::make_auto(bool is_warm) const {
+MadePolicy PolicyFactory::make_auto() const {
   std::vector<Candidate> candidates;
-  std::vector<double> row_shares;
   MadePolicy made;
   for (const StagePolicy policy : kAutoCandidates) {
-    MadePolicy candidate = make(policy, false);
+    MadePolicy candidate = make_cold(policy);
     made.lookahead = std::max(made.lookahead, candidate.lookahead);
-    row_shares.push_back(candidate.row_share);
     candidates.push_back(
         {.name = std::string(name_of(policy)),
          .replay = std::unique_ptr<PolicyReplay>(static_cast<PolicyReplay*>(candidate.replay.release()))});
   }
-  auto replay = std::make_unique<AutoReplay>(std::move(candidates), options_.seed);
-  if (is_warm) {
-    run_policy(*replay, sample_, made.lookahead);
-    replay->settle(rehearse(row_shares));
-  }
-  made.replay = std::move(replay);
+  made.replay = std::make_unique<AutoReplay>(std::move(candidates), options_.seed);
   return made;
-}
-
-std::size_t PolicyFactory::rehearse(std::span<const double> row_shares) const {
-  const std::size_t middle = sample_.num_batches() / 2;
-  const AccessTrace first = sample_.part(0, middle), second = sample_.part(middle, sample_.num_batches());
-  const PolicyFactory factory(dataset_, first, backend_, options_);
-  std::vector<double> stalls;
-  for (std::size_t i = 0; i < kAutoCandidates.size(); ++i) {
-    const StagePolicy policy = kAutoCandidates[i];
-    const bool is_paged = policy != StagePolicy::presample && policy != StagePolicy::degree;
-    const MadePolicy made = is_paged ? factory.make_paged(policy, row_shares[i]) : factory.make(policy, false);
-    run_policy(*made.replay, first, made.lookahead);
-    stalls.push_back(run_policy(*made.replay, second, made.lookahead).stall_seconds);
-  }
-  return static_cast<std::size_t>(std::ranges::min_element(stalls) - stalls.begin());
 }
 
 StageAccount run_policy(StageReplay& replay, const AccessTrace& trace, std::int32_t lookahead) {

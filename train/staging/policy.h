@@ -26,17 +26,17 @@ struct MadePolicy {
   LearnedReplacement* learned = nullptr;  ///< of `lstm`, inside replay
 };
 
-/// Makes policies from what a sampled epoch says. Keeps references to all arguments.
+/// Makes policies from what sampled epochs say. Keeps references to all arguments.
 class PolicyFactory {
  public:
-  /// sample: the batches of an epoch, as training would read them. backend: the predictor's. Throws
-  /// InvalidArgument.
-  PolicyFactory(const Dataset& dataset, const AccessTrace& sample, Backend& backend,
-                const StagingOptions& options);
+  /// sample: the batches of an epoch, as training would read them; it places rows and warms tiers. rehearsal:
+  /// another epoch, by which `auto` chooses whom to follow first, since whoever was placed by a batch looks too
+  /// good on it; may be empty for the other policies. backend: the predictor's. Throws InvalidArgument.
+  PolicyFactory(const Dataset& dataset, const AccessTrace& sample, const AccessTrace& rehearsal,
+                Backend& backend, const StagingOptions& options);
 
-  /// Every batch of the sample is served before it is returned if is_warm, so that it starts as in
-  /// mid-training.
-  MadePolicy make(StagePolicy policy, bool is_warm = true) const;
+  /// Serves every batch of the sample before it is returned, so that it starts as in mid-training.
+  MadePolicy make(StagePolicy policy) const;
 
   const PageGeometry& geometry() const { return geometry_; }
   const IdSet& host_pages() const { return host_pages_; }
@@ -47,14 +47,13 @@ class PolicyFactory {
   MadePolicy make_paged(StagePolicy policy, double row_share) const;
   /// The share with the shortest stalls on the sample.
   double best_row_share(StagePolicy policy) const;
-  MadePolicy make_auto(bool is_warm) const;
-  /// Which candidate of `auto` stalls least on the second half of the sample, placed and warmed by the first
-  /// alone: what was placed by a batch looks too good on it. row_shares: of the candidates.
-  std::size_t rehearse(std::span<const double> row_shares) const;
+  MadePolicy make_cold(StagePolicy policy) const;
+  MadePolicy make_auto() const;
   BatchSplitter splitter() const { return {geometry_, options_.model, host_pages_, options_.isolation}; }
 
   const Dataset& dataset_;
   const AccessTrace& sample_;
+  const AccessTrace& rehearsal_;
   Backend& backend_;
   StagingOptions options_;
   PageGeometry geometry_;

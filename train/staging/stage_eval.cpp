@@ -25,7 +25,7 @@ struct Evaluation {
   const Dataset& dataset;
   Backend& backend;
   const StageEvalOptions& options;
-  AccessTrace sample, measured;
+  AccessTrace sample, measured, rehearsal;
 
   StagingOptions staging(std::int64_t stage_bytes) const {
     StagingOptions staging = options.staging;
@@ -66,7 +66,7 @@ struct Evaluation {
     StagingOptions whole = staging(stage_bytes);
     whole.isolation = Isolation::none;
     whole.row_share = 0;
-    const PolicyFactory factory(dataset, sample, backend, whole);
+    const PolicyFactory factory(dataset, sample, rehearsal, backend, whole);
     MadePolicy made = factory.make(policy);
     return amplification_of(run_policy(*made.replay, measured, made.lookahead), factory.geometry().row_bytes());
   }
@@ -116,7 +116,8 @@ StageEvalReport evaluate_staging(const Dataset& dataset, Backend& backend, const
                               .backend = backend,
                               .options = options,
                               .sample = record_trace(loader, 0, 1),
-                              .measured = record_trace(loader, 1, options.epochs)};
+                              .measured = record_trace(loader, 1, options.epochs),
+                              .rehearsal = record_trace(loader, 1 + options.epochs, 1)};
   const AccessTrace& measured = evaluation.measured;
 
   StageEvalReport report;
@@ -129,7 +130,8 @@ StageEvalReport evaluate_staging(const Dataset& dataset, Backend& backend, const
   report.dedup = count_dedup(measured, dataset.num_nodes(),
                              static_cast<std::size_t>(std::max(options.staging.lookahead, 1)));
   for (const std::int64_t stage_bytes : options.stage_bytes) {
-    const PolicyFactory factory(dataset, evaluation.sample, backend, evaluation.staging(stage_bytes));
+    const PolicyFactory factory(dataset, evaluation.sample, evaluation.rehearsal, backend,
+                                evaluation.staging(stage_bytes));
     report.bounds.push_back(exact_bound(measured, factory.geometry(), stage_bytes));
     report.placements.push_back(place(factory, evaluation.staging(stage_bytes), measured, options.epochs));
     for (const StagePolicy policy : options.policies) {

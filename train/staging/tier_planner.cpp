@@ -17,7 +17,9 @@ TierPlanner::TierPlanner(const Dataset& dataset, const Loader& loader, const Sta
   for (std::size_t i = 0; i < sample.num_batches(); ++i) {
     most_rows_ = std::max(most_rows_, static_cast<std::int64_t>(sample.rows(i).size()));
   }
-  const PolicyFactory factory(dataset, sample, *backend_, own);
+  const bool chooses = options.policy == StagePolicy::automatic;
+  const AccessTrace rehearsal = chooses ? record_trace(loader, 1, 1) : AccessTrace();
+  const PolicyFactory factory(dataset, sample, rehearsal, *backend_, own);
   policy_ = factory.make(options.policy);
   host_pages_ = factory.host_pages();
   splitter_ = std::make_unique<BatchSplitter>(geometry_, options.model, host_pages_, options.isolation);

@@ -52,17 +52,6 @@ TEST(AccessTrace, RecordsWhatTheLoaderWouldTrainOn) {
   }
 }
 
-TEST(AccessTrace, APartHoldsItsBatchesAlone) {
-  const AccessTrace trace = test::to_trace({{0, 1}, {1, 2}, {2, 3}, {3}});
-  const AccessTrace part = trace.part(1, 3);
-  ASSERT_EQ(part.num_batches(), 2U);
-  EXPECT_EQ(part.num_rows_read(), 4);
-  EXPECT_THAT(part.rows(0), ElementsAre(1, 2));
-  EXPECT_THAT(part.rows(1), ElementsAre(2, 3));
-  EXPECT_EQ(part.references(1), trace.references(2));
-  EXPECT_EQ(trace.part(2, 2).num_batches(), 0U);
-}
-
 TEST(AccessTrace, CountsWhatDeduplicationSaves) {
   const AccessTrace trace = test::to_trace({{0, 1}, {1, 2}, {2, 3}, {3}});
   const DedupCounts one = count_dedup(trace, 4, 1);

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <string_view>
+#include <utility>
+
 #include "graph/errors.h"
 #include "tests/support/learnable.h"
 
@@ -23,6 +27,7 @@ class Policies : public ::testing::Test {
     const Loader loader(dataset_, dataset_.splits.train, options);
     sample_ = record_trace(loader, 0, 1);
     measured_ = record_trace(loader, 1, 2);
+    rehearsal_ = record_trace(loader, 3, 1);
     options_.page_bytes = 8 * dataset_.features.view().row_bytes();
     options_.stage_bytes =
         static_cast<std::int64_t>(dataset_.features.view().row_bytes()) * dataset_.num_nodes() / 5;
@@ -31,7 +36,7 @@ class Policies : public ::testing::Test {
   }
 
   Dataset dataset_ = test::learnable_dataset();
-  AccessTrace sample_, measured_;
+  AccessTrace sample_, measured_, rehearsal_;
   StagingOptions options_;
   std::unique_ptr<Backend> backend_ = make_cpu_backend();
 };
@@ -43,7 +48,7 @@ TEST_F(Policies, NamesAreReadBack) {
 
 TEST_F(Policies, KeepTheirBudgetAndTheBound) {
   const auto row_bytes = static_cast<std::int64_t>(dataset_.features.view().row_bytes());
-  const PolicyFactory factory(dataset_, sample_, *backend_, options_);
+  const PolicyFactory factory(dataset_, sample_, rehearsal_, *backend_, options_);
   const auto bound = make_lookahead(dataset_.num_nodes(), options_.stage_bytes / row_bytes, true);
   for (std::size_t i = 0; i < measured_.num_batches(); ++i) bound->reveal(measured_.rows(i));
   std::int64_t fewest = 0;
@@ -67,7 +72,7 @@ TEST_F(Policies, KeepTheirBudgetAndTheBound) {
 }
 
 TEST_F(Policies, GiveTheSameAccountsEveryTime) {
-  const PolicyFactory factory(dataset_, sample_, *backend_, options_);
+  const PolicyFactory factory(dataset_, sample_, rehearsal_, *backend_, options_);
   for (const StagePolicy policy : kAll) {
     const auto run = [&] {
       const MadePolicy made = factory.make(policy);
@@ -78,11 +83,26 @@ TEST_F(Policies, GiveTheSameAccountsEveryTime) {
   }
 }
 
+TEST_F(Policies, AutoStartsWithWhoStallsLeastInTheRehearsal) {
+  options_.model.step_seconds = 0;
+  const PolicyFactory factory(dataset_, sample_, rehearsal_, *backend_, options_);
+  std::pair<double, std::string_view> least{std::numeric_limits<double>::infinity(), ""};
+  for (const StagePolicy policy : {StagePolicy::presample, StagePolicy::degree, StagePolicy::lru,
+                                   StagePolicy::sieve, StagePolicy::lookahead}) {
+    const MadePolicy made = factory.make(policy);
+    const double stall = run_policy(*made.replay, rehearsal_, made.lookahead).stall_seconds;
+    if (stall < least.first) least = {stall, name_of(policy)};
+  }
+  const MadePolicy made = factory.make(StagePolicy::automatic);
+  EXPECT_EQ(dynamic_cast<const AutoReplay&>(*made.replay).followed_name(), least.second);
+  EXPECT_NE(least.second, name_of(StagePolicy::presample));  // the first candidate, followed without a rehearsal
+}
+
 TEST_F(Policies, RefuseWhatIsOutOfRange) {
   const auto refuses = [&](auto change) {
     StagingOptions options = options_;
     change(options);
-    EXPECT_THROW(PolicyFactory(dataset_, sample_, *backend_, options), InvalidArgument);
+    EXPECT_THROW(PolicyFactory(dataset_, sample_, rehearsal_, *backend_, options), InvalidArgument);
   };
   refuses([](StagingOptions& options) { options.stage_bytes = -1; });
   refuses([](StagingOptions& options) { options.host_bytes = -2; });

@@ -102,7 +102,7 @@ TEST_F(Tiers, HitAsOftenAsTheReplayOfTheirPolicySays) {
   const AccessTrace sample = record_trace(loader, 0, 1), both = record_trace(loader, 0, 2);
   const auto backend = make_cpu_backend();
   for (const StagePolicy policy : {StagePolicy::presample, StagePolicy::lru, StagePolicy::sieve}) {
-    const MadePolicy made = PolicyFactory(mapped_, sample, *backend, staging(policy)).make(policy);
+    const MadePolicy made = PolicyFactory(mapped_, sample, {}, *backend, staging(policy)).make(policy);
     const StageAccount account = run_policy(*made.replay, both, made.lookahead);
     EXPECT_EQ(check_rows(mapped_, loader_, staging(policy)).hits, account.hits) << name_of(policy);
   }
