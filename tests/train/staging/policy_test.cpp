@@ -95,7 +95,8 @@ TEST_F(Policies, AutoStartsWithWhoStallsLeastInTheRehearsal) {
   }
   const MadePolicy made = factory.make(StagePolicy::automatic);
   EXPECT_EQ(dynamic_cast<const AutoReplay&>(*made.replay).followed_name(), least.second);
-  EXPECT_NE(least.second, name_of(StagePolicy::presample));  // the first candidate, followed without a rehearsal
+  EXPECT_NE(least.second,
+            name_of(StagePolicy::presample));  // the first candidate, followed without a rehearsal
 }
 
 TEST_F(Policies, RefuseWhatIsOutOfRange) {
