@@ -41,11 +41,16 @@ class Tensor {
   Scalar scalar() const { return scalar_; }
   bool empty() const { return size() == 0; }
 
+  /// Of memory that someone else owns and keeps for longer.
+  static Tensor view(std::byte* data, std::int64_t rows, std::int64_t cols, Scalar scalar) {
+    const BufferDeleter keep{.give_back = [](void*, std::byte*, std::size_t) {}};
+    return {Buffer(data, keep), rows, cols, scalar};
+  }
+
   /// Rows [first, first + count), not owned: valid as long as this tensor lives and is not moved from.
   Tensor view_rows(std::int64_t first, std::int64_t count) {
-    std::byte* data = buffer_.get() + static_cast<std::size_t>(first * cols_) * size_of(scalar_);
-    return Tensor(Buffer(data, BufferDeleter{.give_back = [](void*, std::byte*, std::size_t) {}}), count, cols_,
-                  scalar_);
+    std::byte* const data = buffer_.get() + static_cast<std::size_t>(first * cols_) * size_of(scalar_);
+    return view(data, count, cols_, scalar_);
   }
   const Tensor view_rows(std::int64_t first, std::int64_t count) const {
     return const_cast<Tensor*>(this)->view_rows(first, count);

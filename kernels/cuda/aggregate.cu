@@ -394,12 +394,9 @@ void gather(const Context& context, const Rows& x, Tensor& out) {
     Sum* const to = out.data<Sum>();
     constexpr int kMost = kWidest<Sum, Source>;
     const int vector = widest_vector(kMost, x.dim, {{data, sizeof(Source)}, {to, sizeof(Sum)}});
-    const ColumnTiling tiling = tile_columns({.columns = x.dim,
-                                              .value_bytes = sizeof(Source),
-                                              .vector = vector,
-                                              .vectors = vectors_per_lane(sizeof(Source), vector),
-                                              .num_rows = out.rows()},
-                                             context.traits.l2_bytes);
+    const ColumnTiling tiling = tile_columns(
+        {.columns = x.dim, .value_bytes = sizeof(Source), .num_rows = out.rows()},
+        {.vector = vector, .vectors = vectors_per_lane(sizeof(Source), vector)}, context.traits.l2_bytes);
     const auto groups = static_cast<unsigned>(tiling.rows_per_block());
     const LaunchShape shape{.grid = dim3(static_cast<unsigned>(ceil_div(out.rows(), groups)),
                                          static_cast<unsigned>(tiling.num_tiles)),

@@ -43,7 +43,7 @@ class CudaRowTier final : public RowTier {
   }
 
   DeviceArrays transfer(const RowTransfer& transfer) override {
-    Batch batch(*this, static_cast<std::size_t>(transfer.num_rows));
+    Batch batch(*this, static_cast<std::size_t>(transfer.num_rows), false);
     try {
       const Tensor::Buffer incoming = receive(transfer.copies);
       move(transfer, incoming.get(), batch.rows.data());
@@ -65,17 +65,17 @@ class CudaRowTier final : public RowTier {
 
   DeviceArrays pick(DeviceArrays ids) override {
     const std::span<const std::int32_t> wanted = ids.get<std::int32_t>(0);
-    Batch batch(*this, wanted.size());
+    Batch batch(*this, wanted.size(), true);
     try {
       if (ids.ready()) CUDA_CHECK(cudaStreamWaitEvent(own_.stream, event_of(ids.ready()), 0));
-      CUDA_CHECK(cudaMemsetAsync(batch.num_hits, 0, sizeof *batch.num_hits, own_.stream));
+      CUDA_CHECK(cudaMemsetAsync(batch.num_hits.data(), 0, batch.num_hits.size_bytes(), own_.stream));
       pick_rows(own_, {.ids = wanted,
                        .slot_of = array_of<const std::int32_t>(slot_of_),
                        .slots = slots_.get(),
                        .table = table_,
                        .to = batch.rows.data(),
                        .numbers = batch.numbers.data(),
-                       .num_hits = batch.num_hits,
+                       .num_hits = batch.num_hits.data(),
                        .row_bytes = row_bytes_});
       DeviceArrays out = batch.take(make_event(own_.stream, backend_.stream));
       out.keep(std::move(ids));
@@ -104,7 +104,7 @@ class CudaRowTier final : public RowTier {
 
   /// What a batch gets, in memory of the backend's.
   struct Batch {
-    Batch(CudaRowTier& tier, std::size_t num_rows) {
+    Batch(CudaRowTier& tier, std::size_t num_rows, bool counts_hits) {
       const std::size_t row_bytes = num_rows * tier.row_bytes_;
       const std::size_t number_bytes = num_rows * sizeof(std::int32_t);
       memory.push_back(tier.backend_.memory.acquire_on(
@@ -114,19 +114,21 @@ class CudaRowTier final : public RowTier {
       rows = {data, row_bytes};
       std::byte* const after_rows = data + PinnedBlocks::padded(row_bytes);
       numbers = {reinterpret_cast<std::int32_t*>(after_rows), num_rows};
-      num_hits = reinterpret_cast<double*>(after_rows + PinnedBlocks::padded(number_bytes));
+      if (counts_hits) {
+        num_hits = {reinterpret_cast<double*>(after_rows + PinnedBlocks::padded(number_bytes)), 1};
+      }
     }
 
     DeviceArrays take(Tensor::Buffer ready) {
-      return {{rows, std::as_bytes(numbers), std::as_bytes(std::span(num_hits, 1))},
-              std::move(memory),
-              std::move(ready)};
+      std::vector<std::span<const std::byte>> arrays{rows, std::as_bytes(numbers)};
+      if (!num_hits.empty()) arrays.push_back(std::as_bytes(num_hits));
+      return {std::move(arrays), std::move(memory), std::move(ready)};
     }
 
     std::vector<Tensor::Buffer> memory;
     std::span<std::byte> rows;
     std::span<std::int32_t> numbers;
-    double* num_hits;  ///< of pick()
+    std::span<double> num_hits;  ///< [1] of pick(), else empty
   };
 
   /// Copies the runs one behind the other, and lets go of the block.

@@ -77,13 +77,12 @@ __global__ void __launch_bounds__(kBlockThreads, Work::kBlocksAtOnce)
   if (__syncthreads_or(is_hub ? 1 : 0) != 0) reduce_hubs(offsets, num_rows, columns, work);
 }
 
-/// Runs `work` on every row and tile. reads: without what Work::Columns says.
+/// Runs `work` on every row and tile.
 template <typename Work, typename Offset>
-void launch_rows(const Context& context, const Offset* offsets, std::int64_t num_rows, RowReads reads,
+void launch_rows(const Context& context, const Offset* offsets, std::int64_t num_rows, const RowReads& reads,
                  const Work& work) {
-  reads.vector = Work::Columns::kVectorValues;
-  reads.vectors = Work::Columns::kVectors;
-  const ColumnTiling tiling = tile_columns(reads, context.traits.l2_bytes);
+  constexpr LaneReads kLane{.vector = Work::Columns::kVectorValues, .vectors = Work::Columns::kVectors};
+  const ColumnTiling tiling = tile_columns(reads, kLane, context.traits.l2_bytes);
   const auto groups = static_cast<unsigned>(tiling.rows_per_block());
   const auto blocks = static_cast<unsigned>(ceil_div(num_rows, groups));
   launch(&rows_kernel<Work, Offset>,

@@ -48,10 +48,14 @@ inline int widest_vector(int widest, std::int64_t columns, std::initializer_list
 struct RowReads {
   std::int64_t columns = 0;
   std::size_t value_bytes = 4;
-  int vector = 1;             ///< values a load
-  int vectors = 1;            ///< that a lane takes from each row
   std::int64_t num_rows = 0;  ///< different rows
   std::int64_t num_reads = 0;
+};
+
+/// What a lane takes of each row.
+struct LaneReads {
+  int vector = 1;   ///< values a load
+  int vectors = 1;  ///< loads
 };
 
 struct ColumnTiling {
@@ -71,16 +75,16 @@ constexpr int hub_parts(std::int64_t columns) {
   return kBlockThreads / static_cast<int>(std::min<std::uint64_t>(lanes, kMaxLanes));
 }
 
-inline ColumnTiling tile_columns(const RowReads& reads, std::size_t l2_bytes) {
+inline ColumnTiling tile_columns(const RowReads& reads, LaneReads lane, std::size_t l2_bytes) {
   constexpr std::int64_t kSector = 32;  // what memory is read in: tiles do not share one
   const auto round_up = [](std::int64_t count, std::int64_t to) { return (count + to - 1) / to * to; };
   const auto bytes = static_cast<std::int64_t>(reads.value_bytes);
   const std::int64_t columns = std::max<std::int64_t>(reads.columns, 1);
-  const std::int64_t values = std::int64_t{reads.vectors} * reads.vector;  // of a lane
+  const std::int64_t values = std::int64_t{lane.vectors} * lane.vector;
   const std::int64_t most = kMaxLanes * values;
   const std::int64_t even = round_up(columns, most) / most;  // tiles of about equal width
   const std::int64_t tile =
-      round_up(round_up(columns, even) / even, std::max<std::int64_t>(reads.vector, kSector / bytes));
+      round_up(round_up(columns, even) / even, std::max<std::int64_t>(lane.vector, kSector / bytes));
   const std::int64_t lanes = round_up(std::min(tile, columns), values) / values;
   return {.lanes = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(lanes))),
           .tile_columns = static_cast<std::int32_t>(tile),

@@ -32,8 +32,8 @@ TEST(Tiling, CoversEveryColumnOnce) {
     for (int vector = 1; vector * bytes <= 16; vector *= 2) {
       for (const int vectors : {vectors_per_lane(bytes, vector), 2}) {
         for (std::int64_t columns = vector; columns < 3000; columns += vector * (1 + columns % 7)) {
-          const ColumnTiling tiling = tile_columns(
-              {.columns = columns, .value_bytes = bytes, .vector = vector, .vectors = vectors}, kL2);
+          const ColumnTiling tiling = tile_columns({.columns = columns, .value_bytes = bytes},
+                                                   {.vector = vector, .vectors = vectors}, kL2);
           // The tiles cover the row, none is empty, and the lanes of a group cover a tile.
           ASSERT_GE(std::int64_t{tiling.num_tiles} * tiling.tile_columns, columns);
           ASSERT_LT(std::int64_t{tiling.num_tiles - 1} * tiling.tile_columns, columns);
@@ -50,7 +50,7 @@ TEST(Tiling, CoversEveryColumnOnce) {
 
 TEST(Tiling, CutsOnlyRowsThatAreWiderThanAGroup) {
   const auto num_tiles = [](std::int64_t columns, int vectors) {
-    return tile_columns({.columns = columns, .vector = 4, .vectors = vectors}, kL2).num_tiles;
+    return tile_columns({.columns = columns}, {.vector = 4, .vectors = vectors}, kL2).num_tiles;
   };
   EXPECT_EQ(num_tiles(128, 1), 1);
   EXPECT_EQ(num_tiles(132, 1), 2);
@@ -61,7 +61,7 @@ TEST(Tiling, CutsOnlyRowsThatAreWiderThanAGroup) {
 
 TEST(Tiling, KeepsRowsInTheCacheWhereTheyAreReadAgainAndFit) {
   const auto is_reused = [](std::int64_t rows, std::int64_t reads) {
-    return tile_columns({.columns = 256, .num_rows = rows, .num_reads = reads}, kL2).is_reused;
+    return tile_columns({.columns = 256, .num_rows = rows, .num_reads = reads}, {}, kL2).is_reused;
   };
   EXPECT_TRUE(is_reused(25'000, 50'000));
   EXPECT_FALSE(is_reused(26'000, 200'000)) << "more than half of the cache";
@@ -76,8 +76,8 @@ TEST(Tiling, AHubHasNoMorePartsThanAnyTilingHasGroups) {
       for (int vector = 1; vector * bytes <= 16; vector *= 2) {
         if (columns % vector != 0) continue;
         for (const int vectors : {vectors_per_lane(bytes, vector), 2}) {
-          const ColumnTiling tiling = tile_columns(
-              {.columns = columns, .value_bytes = bytes, .vector = vector, .vectors = vectors}, kL2);
+          const ColumnTiling tiling = tile_columns({.columns = columns, .value_bytes = bytes},
+                                                   {.vector = vector, .vectors = vectors}, kL2);
           ASSERT_LE(parts, tiling.rows_per_block()) << columns << " columns, " << bytes << " bytes, " << vector;
         }
       }
@@ -90,7 +90,7 @@ TEST(Tiling, AHubHasNoMorePartsThanAnyTilingHasGroups) {
 
 TEST(Tiling, GivesNarrowRowsFewLanes) {
   const auto lanes = [](std::int64_t columns, int vector, int vectors) {
-    return tile_columns({.columns = columns, .vector = vector, .vectors = vectors}, kL2).lanes;
+    return tile_columns({.columns = columns}, {.vector = vector, .vectors = vectors}, kL2).lanes;
   };
   EXPECT_EQ(lanes(1, 1, 2), 1);
   EXPECT_EQ(lanes(4, 4, 1), 1);
