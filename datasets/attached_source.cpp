@@ -15,9 +15,7 @@ namespace kith {
 namespace {
 
 bool is_bare(const NodeData& data) {
-  const Splits& splits = data.splits;
-  return data.feature_dim == 0 && data.labels.empty() && splits.train.empty() && splits.valid.empty() &&
-         splits.test.empty();
+  return data.feature_dim == 0 && data.labels.empty() && data.splits.empty();
 }
 
 class AttachedSource final : public StoredSource {

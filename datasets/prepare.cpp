@@ -64,9 +64,8 @@ std::unique_ptr<Source> open_with_node_data(const PrepareOptions& options) {
     source = attach_node_data(std::move(source), options.source, options.node_data);
   if (options.random_split) {
     NodeData& data = source->node_data();
-    const bool has_split =
-        !data.splits.train.empty() || !data.splits.valid.empty() || !data.splits.test.empty();
-    KITH_CHECK(!has_split, InvalidArgument, options.source, ": has a split, so --random-split would drop it");
+    KITH_CHECK(data.splits.empty(), InvalidArgument, options.source,
+               ": has a split, so --random-split would drop it");
     data.splits = random_split(data.labels, source->num_nodes(), *options.random_split, options.partition.seed);
   }
   return source;

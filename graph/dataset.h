@@ -28,6 +28,8 @@ struct Labels {
 struct Splits {
   std::vector<NodeId> train, valid, test;
 
+  bool empty() const { return train.empty() && valid.empty() && test.empty(); }
+
   /// "train", "valid" (or "val") or "test". Throws InvalidArgument for any other name.
   const std::vector<NodeId>& named(std::string_view name) const;
 };
