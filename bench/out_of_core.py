@@ -2,8 +2,9 @@
 
     python3 bench/out_of_core.py build/release/kith GRAPH.kith.h5... -o bench/results
 
-Every round measures the disk (whole pages at random places, O_DIRECT, as many under way as the engine has),
-then runs every configuration once, so that what else the machine does falls on all of them. Medians over the
+Every round runs every configuration once, so that what else the machine does falls on all of them, and after
+each of them measures the disk: reads at random places, O_DIRECT, as many under way as the engine has, of whole
+pages and of single sectors, as many of each as make the mean size of the run's own reads. Medians over the
 rounds of the epochs after the first. `-o FOLDER` writes out_of_core.json and out_of_core.md there.
 """
 
@@ -29,23 +30,27 @@ KNOBS = {
     "0, 1": ["--mix", "0", "--p-intra", "1"],
 }
 PAGE_BYTES = 64 << 10
+SECTOR_BYTES = 4 << 10
 QUEUE_DEPTH = 64
 # The disk's limit counts where the run waits for it: a share of the epoch.
 DISK_BOUND = 0.5
 
 
-def disk_bandwidth(path: Path, page_bytes: int = PAGE_BYTES, seconds: float = 0.5) -> float:
-    """Bytes a second of reads past the page cache, of whole pages at random places of a file."""
-    pages = max(path.stat().st_size // page_bytes, 1)
+def disk_bandwidth(path: Path, mean_bytes: float = PAGE_BYTES, seconds: float = 0.5) -> float:
+    """Bytes a second of reads past the page cache, of whole pages and single sectors of a file, at random."""
+    pages = max(path.stat().st_size // PAGE_BYTES, 1)
+    share_of_pages = (mean_bytes - SECTOR_BYTES) / (PAGE_BYTES - SECTOR_BYTES)
     file = os.open(path, os.O_RDONLY | os.O_DIRECT)
     counts = [0] * QUEUE_DEPTH
     end = time.monotonic() + seconds
 
     def read(worker: int) -> None:
-        buffer = mmap.mmap(-1, page_bytes)  # aligned, as O_DIRECT wants
-        places = random.Random(worker)
+        page = mmap.mmap(-1, PAGE_BYTES)  # aligned, as O_DIRECT wants
+        sector = memoryview(page)[:SECTOR_BYTES]
+        draws = random.Random(worker)
         while time.monotonic() < end:
-            counts[worker] += os.preadv(file, [buffer], places.randrange(pages) * page_bytes)
+            buffer = page if draws.random() < share_of_pages else sector
+            counts[worker] += os.preadv(file, [buffer], draws.randrange(pages) * PAGE_BYTES)
 
     workers = [threading.Thread(target=read, args=(i,)) for i in range(QUEUE_DEPTH)]
     begin = time.monotonic()
@@ -83,8 +88,14 @@ def row_bytes_of(kith: Path, graph: Path) -> int:
     return info["features"] * {"f32": 4, "f16": 2, "bf16": 2}[info["feature_type"]]
 
 
+def mean_read(epochs: list[dict]) -> float:
+    """Bytes of a read of the file; 0 if there is none."""
+    reads = sum(epoch.get("staged_reads_from_disk", 0) for epoch in epochs)
+    return sum(epoch["staged_bytes_from_disk"] for epoch in epochs) / reads if reads else 0
+
+
 def summarize(epochs: list[dict], in_memory: list[dict], disk: float, row_bytes: int) -> dict:
-    """Medians of one configuration. disk: bytes a second; epochs: of all rounds."""
+    """Medians of one configuration. disk: bytes a second for reads like its own; epochs: of all rounds."""
 
     def median(key) -> float:
         return statistics.median(map(key, epochs))
@@ -107,8 +118,10 @@ def summarize(epochs: list[dict], in_memory: list[dict], disk: float, row_bytes:
     return summary | {
         "hit_rate": median(lambda epoch: epoch["hit_rate"]),
         "disk_bytes": read,
+        "read_bytes": read / median(lambda epoch: epoch["staged_reads_from_disk"]),
         "amplification": read / median(missed),
         "bytes_a_second": rate,
+        "disk": disk,
         "of_disk": rate / disk,
         "is_disk_bound": summary["stall_share"] >= DISK_BOUND,
     }
@@ -119,16 +132,17 @@ def to_markdown(runs: list[dict], settings: argparse.Namespace) -> str:
         f"Epochs with features on disk and a fast tier of {settings.size}, medians of {settings.rounds}",
         f"rounds, two hops of 10, {settings.hidden} hidden units, {settings.threads} threads. Amplification:",
         "bytes read for each byte that the fast tier lacked. Of the disk: bytes read a second, as a share of",
-        f"what pages of {PAGE_BYTES >> 10} KiB at random places give with {QUEUE_DEPTH} reads under way; bold",
-        "where the run waits for reads in half of its time or more.",
+        f"what {QUEUE_DEPTH} random reads under way give, pages of {PAGE_BYTES >> 10} KiB and sectors of",
+        f"{SECTOR_BYTES >> 10} KiB in the proportion that makes the run's mean read; bold where the run waits",
+        "for reads in half of its time or more.",
         "",
     ]
     for graph in dict.fromkeys(run["graph"] for run in runs):
-        disk = max(run["disk"] for run in runs if run["graph"] == graph)
-        lines += [f"### {graph}: disk of {disk / 1e6:.0f} MB/s", ""]
-        heads = "batches|policy|epoch, s|to in memory|CPU|waiting|hits|MB|amplification|of the disk"
+        lines += [f"### {graph}", ""]
+        heads = "batches|policy|epoch, s|to in memory|CPU|waiting|hits|MB|KiB a read|amplification"
+        heads += "|disk, MB/s|of the disk"
         lines.append("| " + heads.replace("|", " | ") + " |")
-        lines.append("|---" * 10 + "|")
+        lines.append("|---" * 12 + "|")
         for run in runs:
             if run["graph"] != graph:
                 continue
@@ -137,8 +151,9 @@ def to_markdown(runs: list[dict], settings: argparse.Namespace) -> str:
             if "disk_bytes" in run:
                 cells += [f"{100 * run['hit_rate']:.0f} %", f"{run['disk_bytes'] / 1e6:.0f}"]
                 share = f"{100 * run['of_disk']:.0f} %"
-                cells += [f"{run['amplification']:.1f}", f"**{share}**" if run["is_disk_bound"] else share]
-            lines.append("| " + " | ".join(cells) + " |" + "  |" * (10 - len(cells)))
+                cells += [f"{run['read_bytes'] / 1024:.0f}", f"{run['amplification']:.1f}"]
+                cells += [f"{run['disk'] / 1e6:.0f}", f"**{share}**" if run["is_disk_bound"] else share]
+            lines.append("| " + " | ".join(cells) + " |" + "  |" * (12 - len(cells)))
         lines.append("")
     return "\n".join(lines)
 
@@ -146,16 +161,18 @@ def to_markdown(runs: list[dict], settings: argparse.Namespace) -> str:
 def measure(settings: argparse.Namespace, graph: Path, knobs: str) -> list[dict]:
     policies = ["in memory", *settings.policies.split(",")]
     epochs: dict[str, list[dict]] = {policy: [] for policy in policies}
-    disk = []
+    disk: dict[str, list[float]] = {policy: [] for policy in policies}
     for _ in range(settings.rounds):
-        disk.append(disk_bandwidth(graph))
         for policy in policies:
-            epochs[policy] += train(settings, graph, knobs, policy)
-    # The best that it gave: what else the machine does can only make it look slower than it is.
-    bandwidth, row_bytes = max(disk), row_bytes_of(settings.kith, graph)
+            done = train(settings, graph, knobs, policy)
+            epochs[policy] += done
+            if size := mean_read(done):
+                disk[policy].append(disk_bandwidth(graph, size))
+    row_bytes = row_bytes_of(settings.kith, graph)
+    # The best that the disk gave: what else the machine does can only make it look slower than it is.
     return [
-        {"graph": graph.name.split(".")[0], "knobs": knobs, "policy": policy, "disk": bandwidth}
-        | summarize(epochs[policy], epochs["in memory"], bandwidth, row_bytes)
+        {"graph": graph.name.split(".")[0], "knobs": knobs, "policy": policy}
+        | summarize(epochs[policy], epochs["in memory"], max(disk[policy], default=0), row_bytes)
         for policy in policies
     ]
 

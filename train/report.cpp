@@ -51,6 +51,7 @@ Json to_json(const EpochReport& epoch) {
           // Nothing is moved, and there is no fast tier to hit, where compute reads the feature table in place.
           {"staged_bytes", epoch.traffic.host_bytes + epoch.traffic.disk_bytes},
           {"staged_bytes_from_disk", epoch.traffic.disk_bytes},
+          {"staged_reads_from_disk", epoch.traffic.disk_reads},
           {"staged_bytes_over_bus", epoch.traffic.bus_bytes},
           {"hit_rate",
            epoch.traffic.rows == 0 ? Json(nullptr) : Json(share(epoch.traffic.hits, epoch.traffic.rows))}};

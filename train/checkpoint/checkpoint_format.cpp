@@ -18,7 +18,8 @@ namespace kith {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochSeconds, total, cpu, sample, stage, compute, evaluate, stall)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BatchStats, batches, roots, input_nodes, reused_input_nodes, pages, edges,
                                    intra_edges, communities, label_entropy_bits)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageTraffic, rows, hits, host_bytes, disk_bytes, bus_bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StageTraffic, rows, hits, host_bytes, disk_bytes, disk_reads,
+                                                bus_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochReport, epoch, train_loss, valid_accuracy, seconds, stats, traffic,
                                    has_locality)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckpointCosts, count, stall_seconds, write_seconds)

@@ -87,6 +87,7 @@ void SlowTiers::read(NodeId first, std::int32_t count, std::byte* into, StageTra
   const std::size_t size = static_cast<std::size_t>(count) * geometry_.row_bytes();
   pending_.push_back({.offset = offset_of(first), .into = {into, size}});
   traffic.disk_bytes += static_cast<std::int64_t>(bytes_in_sectors(offset_of(first), size));
+  ++traffic.disk_reads;
 }
 
 void SlowTiers::finish() {
@@ -112,6 +113,7 @@ void TieredFeatures::add_read(NodeId first, NodeId last, RowCopies& copies, Stag
   const std::uint64_t offset = slow_.offset_of(first), size = slow_.offset_of(last + 1) - offset;
   copies.reads.push_back({.offset = offset, .size = size, .end_of_rows = copies.from_file.size()});
   traffic.disk_bytes += static_cast<std::int64_t>(bytes_in_sectors(offset, size));
+  ++traffic.disk_reads;
 }
 
 void TieredFeatures::add_pages(const RowPlan& plan, std::byte* out, RowCopies& copies, StageTraffic& traffic) {

@@ -12,6 +12,7 @@
 #include "tests/support/learnable.h"
 #include "tests/support/temp_folder.h"
 #include "train/run.h"
+#include "train/staging/direct_file.h"
 
 namespace kith {
 namespace {
@@ -87,6 +88,8 @@ TEST_F(Tiers, GiveEveryBatchItsRowsUnderEveryPolicy) {
     const StageTraffic from_disk = check_rows(mapped_, loader_, staging(policy));
     EXPECT_EQ(from_disk.host_bytes, 0);
     EXPECT_GT(from_disk.disk_bytes, 0);
+    EXPECT_GT(from_disk.disk_reads, 0);
+    EXPECT_GE(from_disk.disk_bytes, from_disk.disk_reads * std::int64_t{kSectorBytes});
     EXPECT_GT(from_disk.hits, 0);
     const StageTraffic mixed = check_rows(mapped_, loader_, staging(policy, table_bytes_ / 3));
     EXPECT_GT(mixed.host_bytes, 0);
@@ -94,6 +97,7 @@ TEST_F(Tiers, GiveEveryBatchItsRowsUnderEveryPolicy) {
     EXPECT_LT(mixed.disk_bytes, from_disk.disk_bytes);
     const StageTraffic from_host = check_rows(mapped_, loader_, staging(policy, -1));
     EXPECT_EQ(from_host.disk_bytes, 0);
+    EXPECT_EQ(from_host.disk_reads, 0);
   }
 }
 
@@ -169,6 +173,7 @@ TEST_F(Tiers, GiveTheSameWhenTheNextBatchIsBegunBeforeThePresentOneIsThere) {
     while (!wanted.empty()) check_oldest();
     EXPECT_EQ(sum_of_several.hits, sum_of_one.hits);
     EXPECT_EQ(sum_of_several.disk_bytes, sum_of_one.disk_bytes);
+    EXPECT_EQ(sum_of_several.disk_reads, sum_of_one.disk_reads);
     EXPECT_EQ(sum_of_several.host_bytes, sum_of_one.host_bytes);
   }
 }
