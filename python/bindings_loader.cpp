@@ -9,7 +9,10 @@
 #include "python/arrays.h"
 #include "python/bindings.h"
 #include "train/batch_stream.h"
+#include "train/batch_tiers.h"
 #include "train/loader.h"
+#include "train/staging/byte_size.h"
+#include "train/staging/options.h"
 
 namespace kith::python {
 namespace {
@@ -71,14 +74,37 @@ void bind_options(py::module_& module) {
   bind_field(options, "keep_edges", &LoaderOptions::sampler, &SamplerOptions::keep_edges);
 }
 
+/// Sizes as text, as on the command line.
+StagingOptions staging_options(const Dataset& dataset, const std::string& policy,
+                               const std::string& stage_bytes, const std::string& host_bytes,
+                               std::int32_t prefetch_depth, std::uint64_t seed) {
+  const std::int64_t table =
+      dataset.num_nodes() * static_cast<std::int64_t>(dataset.features.view().row_bytes());
+  StagingOptions options;
+  options.policy = parse_stage_policy(policy);
+  options.stage_bytes = parse_bytes(stage_bytes, table, "stage_bytes");
+  options.host_bytes = parse_bytes(host_bytes, table, "host_bytes");
+  if (options.host_bytes >= table) options.host_bytes = -1;
+  options.model.prefetch_depth = prefetch_depth;
+  options.seed = options.predictor.seed = seed;
+  check_staging_options(options);
+  return options;
+}
+
 py::dict stats_of(const ArrayBatch& batch) {
   const BatchStats& stats = batch.stats;
-  return py::dict(
+  py::dict out(
       py::arg("roots") = stats.roots, py::arg("input_nodes") = stats.input_nodes,
       py::arg("reused_input_nodes") = stats.reused_input_nodes, py::arg("pages") = stats.pages,
       py::arg("edges") = stats.edges, py::arg("intra_edges") = stats.intra_edges,
       py::arg("communities") = stats.communities, py::arg("label_entropy_bits") = stats.label_entropy_bits,
       py::arg("sample_seconds") = batch.sample_seconds, py::arg("gather_seconds") = batch.gather_seconds);
+  if (batch.traffic) {
+    out["staged_hits"] = batch.traffic->hits;
+    out["staged_bytes"] = batch.traffic->host_bytes + batch.traffic->disk_bytes;
+    out["staged_bytes_from_disk"] = batch.traffic->disk_bytes;
+  }
+  return out;
 }
 
 py::object labels_of(ArrayBatch& batch, py::ssize_t num_nodes) {
@@ -141,10 +167,23 @@ void bind_loader(py::module_& module) {
            py::arg("dataset"), py::arg("roots").noconvert(), py::arg("options"), py::keep_alive<1, 2>())
       .def_property_readonly("num_batches", &Loader::num_batches)
       .def_property_readonly("options", &Loader::options);
+  py::class_<StagingOptions>(module, "StagingOptions")
+      .def(py::init(&staging_options), py::arg("dataset"), py::arg("policy"), py::arg("stage_bytes"),
+           py::arg("host_bytes"), py::arg("prefetch_depth"), py::arg("seed"));
+  py::class_<BatchTiers>(module, "BatchTiers")
+      .def(py::init<const Loader&, const Dataset&, const StagingOptions&>(), py::arg("loader"),
+           py::arg("dataset"), py::arg("options"), py::keep_alive<1, 3>(),
+           py::call_guard<py::gil_scoped_release>());
   py::class_<BatchStream>(module, "BatchStream")
-      .def(py::init<const Loader&, const Dataset&, Backend&, std::int32_t, std::size_t>(), py::arg("loader"),
-           py::arg("dataset"), py::arg("backend"), py::arg("epoch"), py::arg("first"), py::keep_alive<1, 2>(),
-           py::keep_alive<1, 3>(), py::keep_alive<1, 4>(), py::call_guard<py::gil_scoped_release>())
+      .def(py::init([](const Loader& loader, const Dataset& dataset, Backend& backend, BatchTiers* tiers,
+                       std::int32_t epoch, std::size_t first) {
+             return std::make_unique<BatchStream>(
+                 BatchStream::Sources{.loader = loader, .dataset = dataset, .backend = backend, .tiers = tiers},
+                 epoch, first);
+           }),
+           py::arg("loader"), py::arg("dataset"), py::arg("backend"), py::arg("tiers").none(true),
+           py::arg("epoch"), py::arg("first"), py::keep_alive<1, 2>(), py::keep_alive<1, 3>(),
+           py::keep_alive<1, 4>(), py::keep_alive<1, 5>(), py::call_guard<py::gil_scoped_release>())
       .def("next", &next_batch);
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -143,13 +144,15 @@ void bind_training(py::module_& module) {
       .def("infer", &infer, py::arg("dataset"));
   py::class_<Trainer>(module, "Trainer")
       .def(py::init([](Model& model, const Dataset& dataset, double lr, double weight_decay, double ema,
-                       const std::string& metric) {
+                       const std::string& metric, const std::optional<StagingOptions>& staging) {
              const AdamOptions adam{.lr = lr, .weight_decay = weight_decay, .average_decay = ema};
              return std::make_unique<Trainer>(model, dataset,
-                                              TrainerOptions{.adam = adam, .metric = parse_metric(metric)});
+                                              TrainerOptions{.adam = adam,
+                                                             .metric = parse_metric(metric),
+                                                             .staging = staging.value_or(StagingOptions{})});
            }),
            py::arg("model"), py::arg("dataset"), py::arg("lr"), py::arg("weight_decay"), py::arg("ema"),
-           py::arg("metric"), py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
+           py::arg("metric"), py::arg("staging").none(true), py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
       .def("swap_averages", &Trainer::swap_averages)
       .def("run_epoch", &run_epoch, py::arg("loader"), py::arg("epoch"), py::arg("on_batch"))
       .def("state", &state_of)

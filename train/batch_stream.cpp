@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -56,6 +57,18 @@ void keep_released_memory() {
   std::free(block);
 }
 
+/// rows: of `table`, with its bytes.
+Tensor to_floats(Backend& backend, FeatureView table, Tensor rows) {
+  if (table.type == FeatureType::f32) return rows;
+  std::vector<NodeId> all(static_cast<std::size_t>(rows.rows()));
+  std::iota(all.begin(), all.end(), NodeId{0});
+  table.data = reinterpret_cast<const std::byte*>(rows.data<float>());
+  table.num_rows = rows.rows();
+  Tensor out = backend.empty(rows.rows(), table.dim, Scalar::f32);
+  backend.gather(table, all, out);
+  return out;
+}
+
 std::size_t num_workers(const Loader& loader) {
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   return std::min(cores, static_cast<std::size_t>(loader.options().prefetch_depth));
@@ -93,19 +106,34 @@ ArrayBatch collate(const Dataset& dataset, Backend* backend, SampledBatch sample
   return out;
 }
 
-BatchStream::BatchStream(const Loader& loader, const Dataset& dataset, Backend& backend, std::int32_t epoch,
-                         std::size_t first)
-    : meter_(dataset.num_nodes(), dataset.features.view().row_bytes()),
-      plan_(loader.plan(epoch)),
+BatchStream::BatchStream(const Sources& sources, std::int32_t epoch, std::size_t first)
+    : sources_(sources),
+      epoch_(epoch),
+      turn_(sources.tiers != nullptr ? sources.tiers->take_turn() : nullptr),
+      meter_(sources.dataset.num_nodes(), sources.dataset.features.view().row_bytes()),
+      plan_(sources.loader.plan(epoch)),
       batches_(
           std::min(first, plan_.size()), plan_.size(),
-          static_cast<std::size_t>(loader.options().prefetch_depth),
-          [this, &loader, &dataset, epoch,
-           gatherer = loader.options().has_features ? &backend : nullptr](std::size_t i) {
-            return collate(dataset, gatherer, loader.sample(plan_, epoch, i), plan_.positions(i));
-          },
-          num_workers(loader)) {
+          static_cast<std::size_t>(sources.loader.options().prefetch_depth),
+          [this](std::size_t index) { return make(index); },
+          sources.tiers != nullptr ? 1 : num_workers(sources.loader)) {
   keep_released_memory();
+}
+
+ArrayBatch BatchStream::make(std::size_t index) {
+  const auto& [loader, dataset, backend, tiers] = sources_;
+  const std::span<const std::int64_t> positions = plan_.positions(index);
+  if (tiers == nullptr) {
+    Backend* const gatherer = loader.options().has_features ? &backend : nullptr;
+    return collate(dataset, gatherer, loader.sample(plan_, epoch_, index), positions);
+  }
+  TieredBatch tiered = tiers->make(loader, backend, plan_, epoch_, index);
+  ArrayBatch out = collate(dataset, nullptr, std::move(tiered.sampled), positions);
+  const Stopwatch watch;
+  out.x = to_floats(backend, dataset.features.view(), std::move(tiered.rows));
+  out.gather_seconds = tiered.stage_seconds + watch.seconds();
+  out.traffic = tiered.traffic;
+  return out;
 }
 
 std::optional<ArrayBatch> BatchStream::next() {

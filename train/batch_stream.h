@@ -8,6 +8,7 @@
 #include "graph/dataset.h"
 #include "kernels/backend.h"
 #include "sampler/locality_meter.h"
+#include "train/batch_tiers.h"
 #include "train/loader.h"
 #include "train/prefetcher.h"
 
@@ -33,7 +34,8 @@ struct ArrayBatch {
   std::vector<std::uint8_t> label_indicator;    ///< [n x classes] if multi-label
   BatchStats stats;
   double sample_seconds = 0;
-  double gather_seconds = 0;  ///< of the feature rows
+  double gather_seconds = 0;            ///< of the feature rows
+  std::optional<StageTraffic> traffic;  ///< of the feature rows, where they come through tiers
 };
 
 /// Turns a sampled batch into arrays. positions: [num_roots] where each root stood. The batch must hold its
@@ -42,18 +44,31 @@ struct ArrayBatch {
 ArrayBatch collate(const Dataset& dataset, Backend* backend, SampledBatch sampled,
                    std::span<const std::int64_t> positions);
 
-/// The batches of one epoch in order, made ahead on loader.options().prefetch_depth threads. Keeps references
-/// to all three, which must outlive it. One thread at a time.
+/// The batches of one epoch in order, made ahead on loader.options().prefetch_depth threads, or on one where
+/// features come through tiers. Keeps references to all of them, which must outlive it. One thread at a time.
 class BatchStream {
  public:
-  /// first: batches of the epoch to leave out. Throws InvalidArgument for an epoch out of range.
-  BatchStream(const Loader& loader, const Dataset& dataset, Backend& backend, std::int32_t epoch,
-              std::size_t first);
+  /// What batches are made of, and with.
+  struct Sources {
+    const Loader& loader;
+    const Dataset& dataset;
+    Backend& backend;
+    BatchTiers* tiers = nullptr;  ///< null: features are read in place
+  };
+
+  /// first: batches of the epoch to leave out. Throws InvalidArgument for an epoch out of range, and while
+  /// another stream has the tiers.
+  BatchStream(const Sources& sources, std::int32_t epoch, std::size_t first);
 
   /// The next batch, or nothing after the last one.
   std::optional<ArrayBatch> next();
 
  private:
+  ArrayBatch make(std::size_t index);
+
+  Sources sources_;
+  std::int32_t epoch_;
+  std::unique_ptr<BatchTiers, BatchTiers::Release> turn_;
   LocalityMeter meter_;
   Plan plan_;
   Prefetcher<ArrayBatch> batches_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "train/drawer.h"
+#include "train/staging/tier_order.h"
 #include "train/staging/tiered_features.h"
 #include "train/stopwatch.h"
 
@@ -128,64 +129,50 @@ class OnDeviceTiers final : public Tiers {
   std::deque<StagedRows> begun_;
 };
 
-/// Draws as far ahead as the policy wants to know, and begins num_ahead batches beyond the one that is asked
-/// for, so that a disk never waits for drawing or copying.
 class TieredStaging final : public Staging {
  public:
   TieredStaging(Backend& backend, std::unique_ptr<Drawer> drawer, std::unique_ptr<Tiers> tiers,
                 std::size_t num_ahead)
-      : backend_(backend), num_ahead_(num_ahead), drawer_(std::move(drawer)), tiers_(std::move(tiers)) {}
+      : backend_(backend),
+        drawer_(std::move(drawer)),
+        tiers_(std::move(tiers)),
+        order_(tiers_->lookahead(), num_ahead) {}
 
   StagedBatch make(const Loader& loader, const Plan& plan, std::int32_t epoch, std::size_t index) override {
-    // Batches may be asked for until somebody hears of one that failed.
-    KITH_CHECK(!has_failed_, EnvironmentError, "staging: an earlier batch failed");
-    has_failed_ = true;  // until this one is done
-    if (index != next_index_ || epoch != epoch_) go_to(epoch, index);
-    ++next_index_;
-    const std::size_t end = std::min(plan.size(), index + 1 + num_ahead_);
-    while (index + begun_.size() < end) begin_next(loader, plan, epoch);
-    Drawn next = std::move(begun_.front());
-    begun_.pop_front();
-    const Stopwatch watch;
-    send(next, tiers_->finish(), next.staged);
-    next.staged.stage_seconds += watch.seconds();
-    has_failed_ = false;
-    return std::move(next.staged);
+    Steps steps{*this, loader, plan, epoch};
+    return std::move(order_.take(epoch, index, plan.size(), steps).staged);
   }
   bool has_input_nodes() const override { return !drawer_->is_on_device() || tiers_->needs_input_nodes(); }
 
  private:
-  /// Serves what an epoch that was left in the middle had revealed: the tiers keep the order.
-  void go_to(std::int32_t epoch, std::size_t index) {
-    for (; !begun_.empty(); begun_.pop_front()) tiers_->finish();
-    for (; !ahead_.empty(); ahead_.pop_front()) {
-      tiers_->begin(ahead_.front());
-      tiers_->finish();
-    }
-    epoch_ = epoch;
-    next_index_ = num_drawn_ = index;
-  }
+  /// Of an epoch.
+  struct Steps {
+    TieredStaging& staging;
+    const Loader& loader;
+    const Plan& plan;
+    std::int32_t epoch;
+    std::size_t num_roots = 0;  ///< of the batch that was drawn last
 
-  /// Of the batches that are not begun, the first one.
-  void begin_next(const Loader& loader, const Plan& plan, std::int32_t epoch) {
-    const std::size_t index = num_drawn_ - ahead_.size();
-    const std::size_t end = std::min(plan.size(), index + 1 + static_cast<std::size_t>(tiers_->lookahead()));
-    for (; num_drawn_ < end; ++num_drawn_) {
-      ahead_.push_back(drawer_->draw(loader, plan, epoch, num_drawn_));
-      reveal(ahead_.back(), plan[num_drawn_].size());
+    Drawn draw(std::size_t index) {
+      num_roots = plan[index].size();
+      return staging.drawer_->draw(loader, plan, epoch, index);
     }
-    const Stopwatch watch;
-    begun_.push_back(std::move(ahead_.front()));
-    ahead_.pop_front();
-    tiers_->begin(begun_.back());
-    begun_.back().staged.stage_seconds += watch.seconds();
-  }
-
-  void reveal(Drawn& drawn, std::size_t num_roots) {
-    const Stopwatch watch;
-    tiers_->reveal(drawn, num_roots);
-    drawn.staged.stage_seconds += watch.seconds();
-  }
+    void reveal(Drawn& drawn) const {
+      const Stopwatch watch;
+      staging.tiers_->reveal(drawn, num_roots);
+      drawn.staged.stage_seconds += watch.seconds();
+    }
+    void begin(Drawn& drawn) const {
+      const Stopwatch watch;
+      staging.tiers_->begin(drawn);
+      drawn.staged.stage_seconds += watch.seconds();
+    }
+    void finish(Drawn& drawn) const {
+      const Stopwatch watch;
+      staging.send(drawn, staging.tiers_->finish(), drawn.staged);
+      drawn.staged.stage_seconds += watch.seconds();
+    }
+  };
 
   void send(Drawn& drawn, StagedRows rows, StagedBatch& out) {
     out.traffic = rows.traffic;
@@ -203,15 +190,9 @@ class TieredStaging final : public Staging {
   }
 
   Backend& backend_;
-  std::size_t num_ahead_;
   std::unique_ptr<Drawer> drawer_;
   std::unique_ptr<Tiers> tiers_;
-  std::deque<Drawn> ahead_;  ///< revealed and not begun
-  std::deque<Drawn> begun_;  ///< their rows are on the way
-  bool has_failed_ = false;
-  std::int32_t epoch_ = -1;     ///< the present one
-  std::size_t next_index_ = 0;  ///< of its batches, to stage
-  std::size_t num_drawn_ = 0;   ///< index of the next one to reveal
+  TierOrder<Drawn> order_;
 };
 
 }  // namespace

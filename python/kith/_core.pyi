@@ -142,8 +142,30 @@ class Loader:
     @property
     def options(self) -> LoaderOptions: ...
 
+class StagingOptions:
+    def __init__(
+        self,
+        dataset: Dataset,
+        policy: str,
+        stage_bytes: str,
+        host_bytes: str,
+        prefetch_depth: int,
+        seed: int,
+    ) -> None: ...
+
+class BatchTiers:
+    def __init__(self, loader: Loader, dataset: Dataset, options: StagingOptions) -> None: ...
+
 class BatchStream:
-    def __init__(self, loader: Loader, dataset: Dataset, backend: Backend, epoch: int, first: int) -> None: ...
+    def __init__(
+        self,
+        loader: Loader,
+        dataset: Dataset,
+        backend: Backend,
+        tiers: BatchTiers | None,
+        epoch: int,
+        first: int,
+    ) -> None: ...
     def next(self) -> dict[str, Any] | None: ...
 
 class ModelOptions:
@@ -165,7 +187,14 @@ class Model:
 
 class Trainer:
     def __init__(
-        self, model: Model, dataset: Dataset, lr: float, weight_decay: float, ema: float, metric: str
+        self,
+        model: Model,
+        dataset: Dataset,
+        lr: float,
+        weight_decay: float,
+        ema: float,
+        metric: str,
+        staging: StagingOptions | None,
     ) -> None: ...
     def run_epoch(
         self, loader: Loader, epoch: int, on_batch: Callable[[int, int], None] | None

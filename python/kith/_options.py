@@ -74,6 +74,27 @@ def engine_options(
     return options
 
 
+def staging_options(
+    dataset: _core.Dataset,
+    stage: str,
+    stage_bytes: int | str | None,
+    host_bytes: int | str | None,
+    prefetch: int = 2,
+    seed: int = 0,
+) -> _core.StagingOptions | None:
+    """How features come through tiers, or None for stage="none": in place. Raises ValueError."""
+    if _text("stage", stage) == "none":
+        if stage_bytes is not None or host_bytes is not None:
+            raise ValueError('stage="none" reads features in place: stage_bytes and host_bytes need a policy')
+        return None
+    sizes = {"stage_bytes": stage_bytes, "host_bytes": host_bytes}
+    for name, size in sizes.items():
+        if size is not None and not isinstance(size, str):
+            sizes[name] = str(integer(name, size, 0))
+    fast, host = sizes["stage_bytes"] or "2GB", sizes["host_bytes"] or "100%"
+    return _core.StagingOptions(dataset, stage, fast, host, prefetch, seed)
+
+
 # Options of PyG's loader and of torch's that would change the batches and are not supported, with the value
 # that means the same here.
 _UNSUPPORTED: dict[str, Any] = {

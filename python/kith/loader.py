@@ -16,7 +16,13 @@ import numpy.typing as npt
 from kith import _core
 from kith._arguments import flag, integer, integers
 from kith._graph_input import graph_input
-from kith._options import check_foreign_options, engine_options, prefetch_depth, resolve_seed
+from kith._options import (
+    check_foreign_options,
+    engine_options,
+    prefetch_depth,
+    resolve_seed,
+    staging_options,
+)
 from kith._output import converter, resolve_output
 from kith.dataset import Dataset
 from kith.interop import is_pyg_data
@@ -169,6 +175,13 @@ class NeighborLoader:
     generator: a torch.Generator from which the seed is drawn.
     device: where features are gathered.
     prefetch: batches made ahead, on as many threads; 0 makes each when it is asked for.
+    stage: "none" reads features where the dataset has them. A policy, "degree", "presample", "lru", "sieve",
+        "lookahead", "lstm" or "auto", brings them through a fast tier of stage_bytes (2GB; bytes, "64MiB", or
+        "10%" of the features) and a tier of host_bytes ("100%"), for features larger than memory: with less
+        than all of them in host_bytes, the rest is read from the dataset's file, past the page cache. An epoch
+        is sampled first to place rows. Batches are the same, made on one thread ahead; `stats` has staged_hits
+        (rows found in the fast tier), staged_bytes (read below it) and staged_bytes_from_disk. One iteration
+        at a time.
     num_workers, prefetch_factor: torch's workers are threads here; n > 0 makes at least n (times the factor, if
         one is given) batches ahead.
     output: "pyg" (torch_geometric.data.Data), "torch" (Batch of tensors) or "numpy" (Batch of arrays). By
@@ -218,6 +231,9 @@ class NeighborLoader:
         generator: Any = None,
         device: str = "cpu",
         prefetch: int = 2,
+        stage: str = "none",
+        stage_bytes: int | str | None = None,
+        host_bytes: int | str | None = None,
         num_workers: int = 0,
         prefetch_factor: int | None = None,
         output: str | None = None,
@@ -260,6 +276,8 @@ class NeighborLoader:
         self._convert = converter(resolve_output(output, self._input), self._input)
         self._roots, self._mask_places = self._input.roots(input_nodes)
         self._handle = _core.Loader(self.dataset._handle, self._roots, options)
+        self.stage = stage
+        self._tiers = self._make_tiers(stage, stage_bytes, host_bytes)
         self._schedule = _schedule_of(options)
         self.data = data
         self.transform = transform
@@ -345,12 +363,12 @@ class NeighborLoader:
         }
         options = engine_options(self._num_neighbors, self._group, given)
         handle = _core.Loader(self.dataset._handle, self._roots[positions], options)
-        stream = _core.BatchStream(handle, self.dataset._handle, self._backend, self._epoch, 0)
+        stream = _core.BatchStream(handle, self.dataset._handle, self._backend, None, self._epoch, 0)
         arrays = stream.next()
         return self._hand_out(arrays | {"input_id": positions[arrays["input_id"]]})
 
     def _batches(self, epoch: int, first: int) -> Iterator[Any]:
-        stream = _core.BatchStream(self._handle, self.dataset._handle, self._backend, epoch, first)
+        stream = _core.BatchStream(self._handle, self.dataset._handle, self._backend, self._tiers, epoch, first)
         handed_out = first
         while True:
             self._check_process(stream)
@@ -362,6 +380,20 @@ class NeighborLoader:
             yield self._hand_out(arrays)
         if self._epoch == epoch:
             self.set_epoch(min(epoch + 1, MAX_EPOCH))
+
+    def _make_tiers(
+        self, stage: str, stage_bytes: int | str | None, host_bytes: int | str | None
+    ) -> _core.BatchTiers | None:
+        prefetch, seed = self._options["prefetch"], self._options["seed"]
+        staging = staging_options(self.dataset._handle, stage, stage_bytes, host_bytes, prefetch, seed)
+        if staging is None:
+            return None
+        if self._backend.name != "cpu" or not self._options["features"]:
+            raise ValueError(
+                f'NeighborLoader: stage={stage!r} needs device="cpu" and features=True, got '
+                f"device={self._backend.name!r} and features={self._options['features']}"
+            )
+        return _core.BatchTiers(self._handle, self.dataset._handle, staging)
 
     def _hand_out(self, arrays: dict[str, Any]) -> Any:
         batch = Batch(**arrays)

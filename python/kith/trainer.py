@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kith import _core
 from kith._arguments import flag, integer, number
+from kith._options import staging_options
 from kith.dataset import Dataset
 from kith.loader import NeighborLoader
 from kith.nn import Model
@@ -25,6 +26,8 @@ class Trainer:
     ema: `fit` evaluates, and leaves the model with, a moving average of the parameters that keeps this share of
     itself in a step, 0 <= ema < 1 (Polyak's averaging); 0: the parameters themselves. It steadies structured
     batches, which are alike within a batch and unlike the next one.
+    stage, stage_bytes, host_bytes: how training brings features through tiers, as NeighborLoader's; with
+    device="cuda" the fast one is GPU memory. Evaluation reads them in place.
     """
 
     def __init__(
@@ -36,6 +39,9 @@ class Trainer:
         device: str = "auto",
         metric: str = "accuracy",
         ema: float = 0.0,
+        stage: str = "none",
+        stage_bytes: int | str | None = None,
+        host_bytes: int | str | None = None,
     ) -> None:
         model._check_features(data)
         outputs = model._options.out_channels
@@ -50,7 +56,9 @@ class Trainer:
         """Epoch of the best validation result (the last one without validation nodes) of the latest `fit`."""
         lr, weight_decay = number("lr", lr), number("weight_decay", weight_decay)
         self._ema = number("ema", ema)
-        self._handle = _core.Trainer(model._handle, data._handle, lr, weight_decay, self._ema, metric)
+        staging = staging_options(data._handle, stage, stage_bytes, host_bytes)
+        self._handle = _core.Trainer(model._handle, data._handle, lr, weight_decay, self._ema, metric, staging)
+        self._is_staged = staging is not None
 
     def fit(
         self,
@@ -73,6 +81,11 @@ class Trainer:
         """
         if loader.dataset is not self.data:
             raise ValueError("Trainer.fit: the loader must read the trainer's own dataset")
+        if loader.stage != "none" and not self._is_staged:
+            raise ValueError(
+                f"Trainer.fit: the trainer reads features itself, the loader has stage={loader.stage!r}; "
+                "give it to the Trainer"
+            )
         if callable(callbacks) or not all(callable(each) for each in callbacks):
             raise ValueError(f"callbacks must be a list of functions, got {callbacks!r}")
         epochs = integer("epochs", epochs, 1)

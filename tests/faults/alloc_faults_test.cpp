@@ -143,7 +143,7 @@ TEST_F(OutOfMemory, WhileBatchesAreMade) {
                           {.plan = {.batch_size = 64},
                            .sampler = {.fanouts = {4, 4}, .keep_edges = true},
                            .prefetch_depth = depth});
-      BatchStream stream(loader, dataset_, *backend, 0, 0);
+      BatchStream stream({loader, dataset_, *backend}, 0, 0);
       while (stream.next()) {
       }
     });

@@ -4,10 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
+#include "graph/dataset_file.h"
 #include "graph/errors.h"
 #include "tests/support/graphs.h"
+#include "tests/support/learnable.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith {
 namespace {
@@ -27,7 +31,7 @@ std::vector<ArrayBatch> collect(const Dataset& dataset, std::int32_t prefetch_de
                                 std::size_t first = 0) {
   const auto backend = make_cpu_backend();
   const Loader loader(dataset, dataset.splits.train, loader_options(prefetch_depth));
-  BatchStream stream(loader, dataset, *backend, epoch, first);
+  BatchStream stream({loader, dataset, *backend}, epoch, first);
   std::vector<ArrayBatch> batches;
   while (auto batch = stream.next()) batches.push_back(std::move(*batch));
   return batches;
@@ -162,6 +166,40 @@ TEST(BatchStream, SaysWhereEachRootStood) {
       EXPECT_EQ(dataset.splits.train[static_cast<std::size_t>(batch.input_id[i])], batch.n_id[i]);
     }
   }
+}
+
+TEST(BatchStream, HandsOutTheSameRowsThroughTiers) {
+  const test::TempFolder folder;
+  write_dataset(folder.file("graph.kith.h5"), test::learnable_dataset());
+  const Dataset dataset = read_dataset(folder.file("graph.kith.h5"));
+  LoaderOptions options = loader_options(2);
+  options.plan.batch_size = 24;
+  const auto backend = make_cpu_backend();
+  const Loader loader(dataset, dataset.splits.train, options);
+  const std::int64_t row_bytes = static_cast<std::int64_t>(dataset.features.view().row_bytes());
+  BatchTiers tiers(loader, dataset,
+                   {.policy = StagePolicy::lru,
+                    .stage_bytes = row_bytes * dataset.num_nodes() / 5,
+                    .host_bytes = 0,
+                    .page_bytes = static_cast<std::size_t>(8 * row_bytes)});
+  std::int64_t hits = 0, disk_bytes = 0;
+  for (const std::int32_t epoch : {0, 1, 1}) {  // the first one is left in the middle
+    BatchStream staged({loader, dataset, *backend, &tiers}, epoch, 0);
+    EXPECT_THROW(BatchStream({loader, dataset, *backend, &tiers}, epoch, 0), InvalidArgument);
+    BatchStream in_place({loader, dataset, *backend}, epoch, 0);
+    for (int i = 0; epoch > 0 || i < 1; ++i) {
+      const std::optional<ArrayBatch> expected = in_place.next(), got = staged.next();
+      ASSERT_EQ(got.has_value(), expected.has_value());
+      if (!got) break;
+      EXPECT_EQ(got->n_id, expected->n_id);
+      EXPECT_THAT(got->x->values<float>(), ElementsAreArray(expected->x->values<float>()));
+      EXPECT_FALSE(expected->traffic.has_value());
+      hits += got->traffic.value().hits;
+      disk_bytes += got->traffic.value().disk_bytes;
+    }
+  }
+  EXPECT_GT(hits, 0);
+  EXPECT_GT(disk_bytes, 0);
 }
 
 }  // namespace
