@@ -176,12 +176,13 @@ TEST(BatchStream, HandsOutTheSameRowsThroughTiers) {
   options.plan.batch_size = 24;
   const auto backend = make_cpu_backend();
   const Loader loader(dataset, dataset.splits.train, options);
-  const std::int64_t row_bytes = static_cast<std::int64_t>(dataset.features.view().row_bytes());
-  BatchTiers tiers(loader, dataset,
-                   {.policy = StagePolicy::lru,
-                    .stage_bytes = row_bytes * dataset.num_nodes() / 5,
-                    .host_bytes = 0,
-                    .page_bytes = static_cast<std::size_t>(8 * row_bytes)});
+  const auto row_bytes = static_cast<std::int64_t>(dataset.features.view().row_bytes());
+  StagingOptions staging;
+  staging.policy = StagePolicy::lru;
+  staging.stage_bytes = row_bytes * dataset.num_nodes() / 5;
+  staging.host_bytes = 0;
+  staging.page_bytes = static_cast<std::size_t>(8 * row_bytes);
+  BatchTiers tiers(loader, dataset, staging);
   std::int64_t hits = 0, disk_bytes = 0;
   for (const std::int32_t epoch : {0, 1, 1}) {  // the first one is left in the middle
     BatchStream staged({loader, dataset, *backend, &tiers}, epoch, 0);
