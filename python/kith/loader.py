@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from kith import _core
 from kith._arguments import flag, integer, integers
+from kith._fork import keep_in_forks
 from kith._graph_input import graph_input
 from kith._options import (
     check_foreign_options,
@@ -369,9 +369,10 @@ class NeighborLoader:
 
     def _batches(self, epoch: int, first: int) -> Iterator[Any]:
         stream = _core.BatchStream(self._handle, self.dataset._handle, self._backend, self._tiers, epoch, first)
+        keep_in_forks(stream)
         handed_out = first
         while True:
-            self._check_process(stream)
+            self._check_process()
             arrays = stream.next()
             if arrays is None:
                 break
@@ -393,7 +394,9 @@ class NeighborLoader:
                 f'NeighborLoader: stage={stage!r} needs device="cpu" and features=True, got '
                 f"device={self._backend.name!r} and features={self._options['features']}"
             )
-        return _core.BatchTiers(self._handle, self.dataset._handle, staging)
+        tiers = _core.BatchTiers(self._handle, self.dataset._handle, staging)
+        keep_in_forks(tiers)
+        return tiers
 
     def _hand_out(self, arrays: dict[str, Any]) -> Any:
         batch = Batch(**arrays)
@@ -406,12 +409,9 @@ class NeighborLoader:
         out = self._convert(batch)
         return out if self.transform is None else self.transform(out)
 
-    def _check_process(self, stream: _core.BatchStream | None = None) -> None:
+    def _check_process(self) -> None:
         if os.getpid() == self._process:
             return
-        if stream is not None:
-            # Its threads stayed in the parent; freeing it here would wait for them for ever.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(stream))
         raise RuntimeError(
             f"NeighborLoader: made in process {self._process}, used in its fork {os.getpid()}, where its "
             "threads are not; make the loader in the process that uses it"

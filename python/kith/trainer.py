@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kith import _core
 from kith._arguments import flag, integer, number
+from kith._fork import keep_in_forks
 from kith._options import staging_options
 from kith.dataset import Dataset
 from kith.loader import NeighborLoader
@@ -59,6 +60,7 @@ class Trainer:
         staging = staging_options(data._handle, stage, stage_bytes, host_bytes)
         self._handle = _core.Trainer(model._handle, data._handle, lr, weight_decay, self._ema, metric, staging)
         self._is_staged = staging is not None
+        keep_in_forks(self._handle)
 
     def fit(
         self,

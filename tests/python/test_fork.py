@@ -2,11 +2,32 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import kith
 import pytest
+from conftest import kith_environment
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+FORK_AND_EXIT = """
+import ast, os, signal, sys
+import kith
+
+data, staging = kith.Dataset.open(sys.argv[1]), ast.literal_eval(sys.argv[2])
+loader = kith.NeighborLoader(data, [4, 4], "train", batch_size=10, **staging)
+trainer = kith.Trainer(kith.nn.GCN(data.num_features, 4, data.num_classes, num_layers=2), data, **staging)
+trainer.fit(kith.NeighborLoader(data, [4, 4], "train"), epochs=1, progress=False)
+batches = iter(loader)
+next(batches)
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    sys.exit(0)  # frees everything
+print(os.waitpid(child, 0)[1])
+"""
 
 
 def in_fork(action):
@@ -39,6 +60,14 @@ def test_a_loader_says_that_it_belongs_to_another_process(data, prefetch):
         text = in_fork(action)
         assert text.startswith(f"RuntimeError: NeighborLoader: made in process {os.getpid()}"), text
     assert len(list(running)) == len(loader) - 1  # the parent goes on
+
+
+@pytest.mark.parametrize("staging", [{}, {"stage": "lru", "stage_bytes": "50%", "host_bytes": 0}])
+def test_a_fork_ends_whatever_it_inherits(data, tmp_path, staging):
+    data.save(tmp_path / "g.kith.h5")
+    command = [sys.executable, "-c", FORK_AND_EXIT, str(tmp_path / "g.kith.h5"), repr(staging)]
+    done = subprocess.run(command, env=kith_environment(), capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["0"], done.stdout + done.stderr
 
 
 def test_a_loader_made_in_the_fork_works(data):
