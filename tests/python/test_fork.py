@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 FORK_AND_EXIT = """
-import ast, os, signal, sys
+import ast, os, signal, sys, time
 import kith
 
 data, staging = kith.Dataset.open(sys.argv[1]), ast.literal_eval(sys.argv[2])
@@ -22,6 +22,7 @@ trainer = kith.Trainer(kith.nn.GCN(data.num_features, 4, data.num_classes, num_l
 trainer.fit(kith.NeighborLoader(data, [4, 4], "train"), epochs=1, progress=False)
 batches = iter(loader)
 next(batches)
+time.sleep(0.5)  # prefetching rests: a lock that another thread holds right now would stay locked in the fork
 child = os.fork()
 if child == 0:
     signal.alarm(30)
